@@ -1,0 +1,124 @@
+"""Reading an authenticated tree: an entry, range sums, the k-th leaf, and the proof for a key (state-tree 6). Pure.
+
+All of them are one walk from the root towards a key. The functions need the root's kind and a `RecordSource`; the tree
+and its pending changes offer them as methods.
+"""
+
+from chain.errors import StoreError
+from chain.trie import (
+    ARITY,
+    COUNT_SHIFT,
+    EMPTY,
+    HASH_BYTES,
+    INNER,
+    NODE_HEAD_BYTES,
+    PSEUDONYM_BYTES,
+    X_BYTES,
+    X_MAX,
+    Flavour,
+    compute_packed_sums,
+    get_digit,
+)
+from chain.trie_update import ROOT_NODE, RecordSource
+
+
+def walk(source: RecordSource, *, flavour: Flavour, kind: int, key: bytes) -> tuple[list[bytes], bytes]:
+    """Return the bytes of the inner nodes on the way to `key`, root first, and the entries of the bucket reached."""
+    nodes: list[bytes] = []
+    node = ROOT_NODE
+    slot = 0
+    page: list[bytes] = []
+    while kind == INNER:
+        depth = len(nodes)
+        if depth == flavour.levels_max:
+            raise StoreError("tree: an inner node below the last key bit")
+        if not depth & 1:
+            page, slot = source.get_page(node), 0
+        inner = page[slot]
+        nodes.append(inner)
+        digit = get_digit(key, depth)
+        kind = inner[1 + digit]
+        node = ARITY * node + digit
+        slot = 1 + digit
+    return nodes, source.get_bucket(node) if kind != EMPTY else b""
+
+
+def find_tail(entries: bytes, key: bytes, *, flavour: Flavour) -> bytes | None:
+    """Return what the bucket holds behind `key`, None if it does not hold it."""
+    step = flavour.entry_bytes
+    for start in range(0, len(entries), step):
+        if entries.startswith(key, start):
+            return entries[start + len(key) : start + step]
+    return None
+
+
+def build_proof(source: RecordSource, *, flavour: Flavour, kind: int, key: bytes) -> bytes:
+    """Return the proof of presence, absence and range for `key`.
+
+    Encoding: `levels u8`, for each level from the root `kinds[4] || records of the non-empty siblings`, then the
+    entries of the bucket reached.
+    """
+    nodes, entries = walk(source, flavour=flavour, kind=kind, key=key)
+    parts = [bytes((len(nodes),))]
+    for depth, inner in enumerate(nodes):
+        start, end = find_record(inner, get_digit(key, depth), flavour=flavour)
+        parts.append(inner[1:start])
+        parts.append(inner[end:])
+    parts.append(entries)
+    return b"".join(parts)
+
+
+def find_record(inner: bytes, digit: int, *, flavour: Flavour) -> tuple[int, int]:
+    """Return where in the bytes of an inner node the record of child `digit` begins and ends (equal if empty)."""
+    kinds = inner[1 : 1 + digit]
+    start = NODE_HEAD_BYTES + flavour.record_bytes * (len(kinds) - kinds.count(EMPTY))
+    return start, start + flavour.record_bytes if inner[1 + digit] != EMPTY else start
+
+
+def compute_sums_from(source: RecordSource, *, flavour: Flavour, kind: int, total: int, x_from: int) -> int:
+    """Return the packed sums of the leaves with X >= x_from; `total` are those of all leaves."""
+    if x_from <= 0:
+        return total
+    if x_from > X_MAX:
+        return 0
+    first = x_from.to_bytes(X_BYTES, "big")
+    key = first + bytes(PSEUDONYM_BYTES)
+    nodes, entries = walk(source, flavour=flavour, kind=kind, key=key)
+    step = flavour.entry_bytes
+    sums = 0
+    for depth, inner in enumerate(nodes):
+        _, end = find_record(inner, get_digit(key, depth), flavour=flavour)
+        for start in range(end + HASH_BYTES, len(inner), flavour.record_bytes):
+            sums += int.from_bytes(inner[start : start + flavour.sums_bytes], "big")
+    for start in range(0, len(entries), step):
+        if entries[start : start + X_BYTES] >= first:
+            return sums + compute_packed_sums(entries[start:])
+    return sums
+
+
+def select_key(source: RecordSource, *, flavour: Flavour, kind: int, rank: int) -> bytes:
+    """Return the key of the leaf with `rank` smaller leaves in a sum tree; the caller has checked the range."""
+    node = ROOT_NODE
+    depth = slot = 0
+    page: list[bytes] = []
+    while kind == INNER:
+        if not depth & 1:
+            page, slot = source.get_page(node), 0
+        inner = page[slot]
+        position = NODE_HEAD_BYTES + HASH_BYTES
+        for digit in range(ARITY):
+            kind = inner[1 + digit]
+            if kind == EMPTY:
+                continue
+            count = int.from_bytes(inner[position : position + flavour.sums_bytes], "big") >> COUNT_SHIFT
+            if rank < count:
+                break
+            rank -= count
+            position += flavour.record_bytes
+        else:
+            raise StoreError("sum tree: a node's counts do not add up")
+        node = ARITY * node + digit
+        slot = 1 + digit
+        depth += 1
+    start = rank * flavour.entry_bytes
+    return source.get_bucket(node)[start : start + flavour.key_bytes]

@@ -1,0 +1,366 @@
+"""The tree object: the committed tree of one tag, and the pending changes that proposals make on top of it.
+
+    Tree --begin()--> Pending --begin()--> Pending ...      any number side by side; dropping one costs nothing
+    Tree.commit(pending)                                    after pending.writes() are durable
+
+Writing policy (W) of state-tree 5: every changed record is written with its block, so a database snapshot can prove.
+Whoever uses a Pending whose base has changed under it (another Pending was committed, or its parent was updated after
+`begin`) gets an InvariantViolation: its answers would mix two trees.
+"""
+
+from collections.abc import Iterable
+from itertools import islice
+from typing import Final, TypeVar
+
+from chain.errors import InvariantViolation, StoreError
+from chain.trie import (
+    COUNT_SHIFT,
+    Flavour,
+    Leaf,
+    Operation,
+    Root,
+    Sums,
+    compute_map_root_hash,
+    decode_leaf,
+    encode_root,
+    pack_sums,
+    unpack_sums,
+)
+from chain.trie_read import build_proof, compute_sums_from, find_tail, select_key, walk
+from chain.trie_storage import (
+    Page,
+    RecordReader,
+    RootRecord,
+    decode_bucket,
+    decode_page,
+    decode_root_record,
+    encode_bucket,
+    encode_page,
+    encode_record_key,
+    encode_root_key,
+    encode_root_record,
+)
+from chain.trie_update import Changes, PackedRoot, apply_operations
+from chain.types import ZERO_HASH, Hash
+
+CACHE_ENTRIES_DEFAULT: Final = 12_000
+"""Enough for ten million leaves at the measured rates (state-tree 4)."""
+_EMPTY_PACKED_ROOT: Final = PackedRoot(kind=0, hash=b"", sums=0)
+
+Record = TypeVar("Record")
+
+
+class TreeView:
+    """What can be read from a tree as committed (`Tree`) and as changed (`Pending`) alike.
+
+    Keys are tree keys: `map_key(...)` (32 bytes) or `sum_key(...)` (36 bytes). Any read raises StoreError if a record
+    is damaged or missing.
+    """
+
+    def __init__(self, flavour: Flavour, root: PackedRoot) -> None:
+        self.flavour = flavour
+        self._root = root
+
+    @property
+    def root(self) -> Root:
+        """Return the root with its sums."""
+        packed = self._root
+        return Root(kind=packed.kind, hash=Hash(packed.hash or ZERO_HASH), sums=unpack_sums(packed.sums))
+
+    @property
+    def packed_root(self) -> PackedRoot:
+        """Return the root with its sums as one integer."""
+        return self._root
+
+    @property
+    def root_bytes(self) -> bytes:
+        """Return what is committed elsewhere: the map root hash (32 bytes) or the encoded sum root (73 bytes)."""
+        return encode_root(self.root) if self.flavour.sums_bytes else compute_map_root_hash(self.root)
+
+    def get_page(self, node: int) -> Page:
+        """Return the page of a node id that is known to exist; not to be changed."""
+        raise NotImplementedError
+
+    def get_bucket(self, node: int) -> bytes:
+        """Return the entries of the bucket of a node id that is known to exist."""
+        raise NotImplementedError
+
+    def entry(self, key: bytes) -> bytes | None:
+        """Return what the tree holds for `key`: value hash (map) or packed leaf (sum); None if absent."""
+        _, entries = walk(self, flavour=self.flavour, kind=self._checked_kind(), key=self._checked(key))
+        return find_tail(entries, key, flavour=self.flavour)
+
+    def leaf(self, key: bytes) -> Leaf | None:
+        """Return the leaf at `key` of a sum tree, None if absent."""
+        self._require_sums()
+        tail = self.entry(key)
+        return None if tail is None else decode_leaf(tail)
+
+    def prove(self, key: bytes) -> bytes:
+        """Return the proof of presence or absence of `key`; with `sum_key(I, 0^32)` that of the range X >= I."""
+        return build_proof(self, flavour=self.flavour, kind=self._checked_kind(), key=self._checked(key))
+
+    def range_sums(self, x_from: int) -> Sums:
+        """Return the totals of the leaves with X >= x_from (any integer)."""
+        self._require_sums()
+        packed = compute_sums_from(
+            self, flavour=self.flavour, kind=self._checked_kind(), total=self._root.sums, x_from=x_from
+        )
+        return unpack_sums(packed)
+
+    def range_sums_between(self, x_from: int, x_end: int) -> Sums:
+        """Return the totals of the leaves with x_from <= X < x_end; nothing if the range is empty."""
+        return self.range_sums(x_from) - self.range_sums(max(x_from, x_end))
+
+    def select(self, rank: int) -> bytes:
+        """Return the key of the leaf that has `rank` smaller leaves; IndexError unless 0 <= rank < count."""
+        self._require_sums()
+        if not 0 <= rank < self._root.sums >> COUNT_SHIFT:
+            raise IndexError(f"rank {rank} in a tree of {self._root.sums >> COUNT_SHIFT} leaves")
+        return select_key(self, flavour=self.flavour, kind=self._checked_kind(), rank=rank)
+
+    def _checked_kind(self) -> int:
+        return self._root.kind
+
+    def _checked(self, key: bytes) -> bytes:
+        if len(key) != self.flavour.key_bytes:
+            raise InvariantViolation(f"{self.flavour.name} tree: a key of {len(key)} bytes")
+        return key
+
+    def _require_sums(self) -> None:
+        if not self.flavour.sums_bytes:
+            raise InvariantViolation("a map has no sums")
+
+
+class Tree(TreeView):
+    """The committed tree under one tag of a store, with a cache of decoded records.
+
+    The cache holds at most `cache_entries_max` pages and buckets; when it is full, those written or loaded longest ago
+    leave it and are read again when needed.
+    """
+
+    def __init__(
+        self, flavour: Flavour, tag: bytes, reader: RecordReader, cache_entries_max: int = CACHE_ENTRIES_DEFAULT
+    ) -> None:
+        """Open the tree as last written; StoreError if its root record is damaged."""
+        self.tag = tag
+        self.reader = reader
+        self.cache_entries_max = cache_entries_max
+        self.generation = 0
+        """Number of commits since opening."""
+        self.pin = 0
+        """Pin written into records (state-tree 7); none is set yet in this version."""
+        self.height = 0
+        """Height given with the last root record."""
+        self._pages: dict[int, Page] = {}
+        self._buckets: dict[int, bytes] = {}
+        packed = _EMPTY_PACKED_ROOT
+        data = reader.get(encode_root_key(tag))
+        if data is not None:
+            record = decode_root_record(data, flavour)
+            packed = PackedRoot(
+                kind=record.root.kind,
+                hash=record.root.hash if record.root.kind else b"",
+                sums=pack_sums(record.root.sums),
+            )
+            self.height = record.height
+            self.pin = record.pin
+        super().__init__(flavour, packed)
+
+    @property
+    def cache_entries(self) -> int:
+        """Return how many decoded records the cache holds."""
+        return len(self._pages) + len(self._buckets)
+
+    def begin(self) -> "Pending":
+        """Open changes on top of the committed tree."""
+        return Pending(self, None)
+
+    def get_page(self, node: int) -> Page:
+        """Return the page of a node id, from the cache or the store."""
+        page = self._pages.get(node)
+        if page is None:
+            page = decode_page(self._read(node), self.flavour)
+            self._pages[node] = page
+            self._trim()
+        return page
+
+    def get_bucket(self, node: int) -> bytes:
+        """Return the bucket of a node id, from the cache or the store."""
+        entries = self._buckets.get(node)
+        if entries is None:
+            entries = decode_bucket(self._read(node), self.flavour)
+            self._buckets[node] = entries
+            self._trim()
+        return entries
+
+    def commit(self, pending: "Pending") -> None:
+        """Make `pending` the committed tree; to be called when its writes are durable.
+
+        Raises InvariantViolation if it does not rest on the committed tree, its own base included.
+        """
+        pending.check_base()
+        if pending.tree is not self or not pending.rests_on_tree:
+            raise InvariantViolation("commit of a Pending whose base is not committed")
+        _move(pending.changes.pages, self._pages)
+        _move(pending.changes.buckets, self._buckets)
+        self._trim()
+        self._root = pending.packed_root
+        self.height = pending.height
+        self.generation += 1
+        pending.mark_committed(self.generation)
+
+    def _read(self, node: int) -> bytes:
+        record = self.reader.get(encode_record_key(self.tag, node))
+        if record is None:
+            raise StoreError(f"{self.flavour.name} tree: the record of node {node:#x} is missing")
+        return record
+
+    def _trim(self) -> None:
+        """Drop the oldest records, some at once: taking them one by one from a dict's front is quadratic."""
+        excess = len(self._pages) + len(self._buckets) - self.cache_entries_max
+        if excess <= 0:
+            return
+        excess += self.cache_entries_max // 16
+        share = min(len(self._pages), excess * len(self._pages) // (len(self._pages) + len(self._buckets)))
+        _drop_oldest(self._pages, share)
+        _drop_oldest(self._buckets, excess - share)
+
+
+class Pending(TreeView):
+    """Changes on top of a tree or of another Pending, in memory only until committed."""
+
+    def __init__(self, tree: Tree, parent: "Pending | None") -> None:
+        """Open on `tree`, or on `parent`; use `begin` of either."""
+        self.tree = tree
+        self.changes = Changes()
+        self.height = 0
+        """Height given to `writes`."""
+        self._parent = parent
+        self._base_version = tree.generation if parent is None else parent.version
+        self._committed_as = 0
+        self.version = 0
+        """Number of updates so far."""
+        layers: list[Changes] = []
+        ancestor = parent
+        while ancestor is not None and not ancestor.is_committed:
+            layers.append(ancestor.changes)
+            ancestor = ancestor.parent
+        self._layers = tuple(layers)
+        super().__init__(tree.flavour, tree.packed_root if parent is None else parent.packed_root)
+
+    @property
+    def parent(self) -> "Pending | None":
+        """Return the Pending below; None on the tree itself, and once this one is committed."""
+        return self._parent
+
+    @property
+    def is_committed(self) -> bool:
+        """Tell whether the tree took these changes over."""
+        return self._committed_as > 0
+
+    @property
+    def rests_on_tree(self) -> bool:
+        """Tell whether there is nothing uncommitted below."""
+        return not self.is_committed and (self._parent is None or self._parent.is_committed)
+
+    def begin(self) -> "Pending":
+        """Open further changes on top of these; `update` here makes them unusable from then on."""
+        self.check_base()
+        return Pending(self.tree, self)
+
+    def update(self, operations: Iterable[Operation]) -> None:
+        """Apply a batch; for a key given twice the last operation counts, deleting an absent key changes nothing.
+
+        Raises InvariantViolation, with nothing changed, if an operation is malformed, this Pending is committed or its
+        base has changed; StoreError if a record is damaged.
+        """
+        self.check_base()
+        if self.is_committed:
+            raise InvariantViolation("update of a committed Pending")
+        self.version += 1
+        self._root = apply_operations(
+            flavour=self.flavour, root=self._root, source=self, changes=self.changes, operations=operations
+        )
+
+    def writes(self, *, height: int = 0) -> list[tuple[bytes, bytes | None]]:
+        """Return the records to write (None: to delete) in key order, the root record last.
+
+        `height` is the block that the batch belongs to; it is stored with the root for the store's own checks.
+        """
+        self.check_base()
+        self.height = height
+        pages, buckets = self.changes.pages, self.changes.buckets
+        tag, pin = self.tree.tag, self.tree.pin
+        batch: list[tuple[bytes, bytes | None]] = []
+        # Node ids sort as record keys do: by depth, then by path.
+        for node in sorted({**pages, **buckets}):
+            page, entries = pages.get(node), buckets.get(node)
+            key = encode_record_key(tag, node)
+            if page:
+                batch.append((key, encode_page(page, pin=pin)))
+            elif entries:
+                batch.append((key, encode_bucket(entries, pin=pin)))
+            else:
+                batch.append((key, None))
+        record = RootRecord(root=self.root, height=height, low_water_height=height, pin=pin)
+        batch.append((encode_root_key(tag), encode_root_record(record, self.flavour)))
+        return batch
+
+    def get_page(self, node: int) -> Page:
+        """Return the page of a node id as changed here or below."""
+        page = self.changes.pages.get(node)
+        if page is not None:
+            return page
+        for layer in self._layers:
+            page = layer.pages.get(node)
+            if page is not None:
+                return page
+        return self.tree.get_page(node)
+
+    def get_bucket(self, node: int) -> bytes:
+        """Return the bucket of a node id as changed here or below."""
+        entries = self.changes.buckets.get(node)
+        if entries is not None:
+            return entries
+        for layer in self._layers:
+            entries = layer.buckets.get(node)
+            if entries is not None:
+                return entries
+        return self.tree.get_bucket(node)
+
+    def check_base(self) -> None:
+        """Raise InvariantViolation if what these changes rest on has changed since `begin`."""
+        parent = self._parent
+        if self.is_committed:
+            is_current = self.tree.generation == self._committed_as
+        elif parent is None:
+            is_current = self.tree.generation == self._base_version
+        else:
+            parent.check_base()
+            is_current = parent.version == self._base_version
+        if not is_current:
+            raise InvariantViolation("use of a Pending whose base has changed")
+
+    def mark_committed(self, generation: int) -> None:
+        """Note the commit that took these changes over; called by `Tree.commit` alone."""
+        self._committed_as = generation
+        self._parent = None
+        self._layers = ()
+
+    def _checked_kind(self) -> int:
+        self.check_base()
+        return self._root.kind
+
+
+def _move(changed: dict[int, Record], cache: dict[int, Record]) -> None:
+    """Put changed records at the young end of the cache; take those that are gone out of it."""
+    for node, record in changed.items():
+        cache.pop(node, None)
+        if record:
+            cache[node] = record
+
+
+def _drop_oldest(cache: dict[int, Record], count: int) -> None:
+    for node in list(islice(cache, count)):
+        del cache[node]

@@ -1,0 +1,1 @@
+"""Read-only REST over the committed chain."""

@@ -1,0 +1,1 @@
+"""The node: composes everything, and alone owns tasks, clocks, files and keys."""

@@ -1,0 +1,1 @@
+"""Network between known validators; carries opaque payloads."""

@@ -1,0 +1,67 @@
+"""What a mesh tells its composer: one event at a time, through one synchronous callback."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from p2p.errors import RefusalReason
+
+# Named tuples, because thousands of FrameReceived are made per second and a frozen dataclass costs three times as much.
+
+
+class PeerUp(NamedTuple):
+    """Say that both lanes to a peer are open, to one process of it."""
+
+    index: int
+    """Validator index, by its pinned key."""
+    boot_id: bytes
+    """16 bytes, new at each start of the peer's process."""
+    wire_version: int
+    """Version agreed upon."""
+    software: str
+    """What the peer calls itself; printable."""
+
+
+class PeerDown(NamedTuple):
+    """Say that a lane to a peer is gone after PeerUp; the other lane may still carry frames."""
+
+    index: int
+    """Validator index."""
+    cause: str
+    """Why, for people."""
+
+
+class FrameReceived(NamedTuple):
+    """Hand over one frame; the receiver gives it back by `Mesh.release` when it is done with it.
+
+    The lanes are independent: a frame may arrive before PeerUp and after PeerDown.
+    """
+
+    index: int
+    """Validator index of the sender, by its pinned key."""
+    kind: int
+    """Number of its FrameKind."""
+    payload: bytes
+    """At most FrameKind.bytes_max; otherwise unchecked."""
+
+
+class ConnectionRefused(NamedTuple):
+    """Say that this node or the other side refused a connection in the handshake.
+
+    Strangers can cause these at will: whoever logs them should limit their rate.
+    """
+
+    address: str
+    """host:port of the other side."""
+    index: int | None
+    """Its validator index where its key is known or it was dialled, else None."""
+    reason: RefusalReason
+    """Why."""
+    text: str
+    """The same for people, printable."""
+    is_by_peer: bool
+    """Whether the other side refused; otherwise this node did."""
+
+
+Event = PeerUp | PeerDown | FrameReceived | ConnectionRefused
+EventHandler = Callable[[Event], None]
+"""Called in the event loop, must return quickly and must not raise (an exception goes to the loop's handler)."""
