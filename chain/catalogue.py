@@ -76,6 +76,11 @@ _ENTRIES = (
     Entry(311, "notice_not_over", 409, True, "The notice days are not over", "公示期未满"),
     Entry(312, "clauses_missing", 422, False, "A rejection must cite clauses", "拒赔必须引用条款"),
     Entry(313, "deadline_passed", 409, False, "The deadline has passed", "已过期限"),
+    Entry(314, "bill_consumed", 409, False, "Another confirmed claim used one of its bills", "所附票据已被另一已确认案件使用"),
+    Entry(315, "case_decided", 409, False, "This diagnosis was decided already", "该诊断已有决定"),
+    Entry(316, "reveal_too_early", 409, True, "Not all drawn firms have committed yet", "并非所有被抽中机构都已提交承诺"),
+    Entry(317, "not_your_turn", 403, True, "Another organisation is asked now", "当前由其他机构负责"),
+    Entry(318, "assessors_silent", 409, False, "Every assessor that was asked stayed silent", "所有被抽中的调查机构均未答复"),
     Entry(400, "period_unknown", 422, False, "There is no such period", "没有此期"),
     Entry(401, "period_state", 409, False, "The period's state does not allow this", "该期状态不允许此操作"),
     Entry(402, "batch_root_mismatch", 409, False, "The batch root is not the one computed", "批次根与计算结果不符"),
@@ -105,6 +110,10 @@ _ENTRIES = (
     Entry(923, "not_acceptable", 406, False, "No representation that you accept", "没有可接受的表示形式"),
     Entry(924, "unreachable", 503, True, "The node cannot be reached", "无法连接节点"),
     Entry(925, "timeout", 504, True, "There was no answer in time", "未在时限内得到答复"),
+    Entry(926, "request_timeout", 408, True, "The request did not arrive in time", "请求未在时限内送达"),
+    Entry(927, "headers_too_large", 431, False, "The headers are too large", "请求头过大"),
+    Entry(928, "host_unknown", 421, False, "This node does not serve that host name", "本节点不服务此主机名"),
+    Entry(929, "not_ready", 503, True, "The node is not ready", "节点尚未就绪"),
 )
 
 _BY_CODE = {entry.code: entry for entry in _ENTRIES}

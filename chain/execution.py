@@ -22,7 +22,7 @@ from chain.contract.schedule import run_automatic_events
 from chain.crypto import sha256
 from chain.errors import InvalidBlock, InvariantViolation
 from chain.genesis import Genesis, Parameters
-from chain.history import HistoryFrontier, hash_leaf, merkle_root
+from chain.history import LogFrontier, compute_leaf_hash, merkle_root
 from chain.receipt import Receipt, build_log_entry
 from chain.round_record import PARAMETERS, ROUND, VALIDATORS, RoundRecord, ValidatorsRecord
 from chain.state import Overlay, PoolKey
@@ -53,7 +53,7 @@ class Parent(GenesisBase, Protocol):
     chain_id: ChainId
     header: Header
     head_hash: Hash
-    frontier: HistoryFrontier
+    frontier: LogFrontier
 
 
 class Draft(Struct, frozen=True):
@@ -83,7 +83,7 @@ class Executed(Struct, frozen=True):
     """Their canonical bytes, the roots of the sum trees included."""
     state_pending: Pending
     pool_pendings: tuple[tuple[PoolKey, Pending], ...]
-    frontier: HistoryFrontier
+    frontier: LogFrontier
     tiles: tuple[tuple[bytes, bytes], ...]
     """Tiles of the history tree to write."""
 
@@ -221,7 +221,7 @@ def build_genesis_block(base: "GenesisBase", genesis: Genesis, chain_id: ChainId
         values=values,
         state_pending=state,
         pool_pendings=pendings,
-        frontier=HistoryFrontier.empty(),
+        frontier=LogFrontier(),
         tiles=(),
     )
 
@@ -264,7 +264,7 @@ def _seal(
     leaves: list[bytes] = []
     for index, receipt in receipts:
         stored.append((index, encode(receipt), get_subjects(receipt)))
-        leaves.append(hash_leaf(encode(build_log_entry(receipt, height=height, index=index))))
+        leaves.append(compute_leaf_hash(encode(build_log_entry(receipt, height=height, index=index))))
     frontier, tiles = parent.frontier.append(leaves)
     header = Header(
         version=PROTOCOL_VERSION,
@@ -275,7 +275,7 @@ def _seal(
         parent_certificate_hash=hash_certificate(draft.parent_certificate),
         transactions_root=merkle_root([transaction.raw for transaction in draft.transactions]),
         log_size=frontier.size,
-        log_root=frontier.root(),
+        log_root=frontier.root,
         state_root=state.root_bytes,
         next_validators_hash=next_validators_hash,
         reveal=draft.reveal,

@@ -27,7 +27,7 @@ ASSESSORS_MIN = 4
 class Parameters(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """Numbers that all nodes share; W and the tenures are fixed for the life of the chain."""
 
-    validity_window_ms: Annotated[int, Meta(ge=60_000, le=86_400_000)] = 3_600_000
+    validity_window_ms: Annotated[int, Meta(ge=60_000, le=2_678_400_000)] = 3_600_000
     """W: how far ahead `valid_until_ms` may lie, in block time."""
     idle_interval_ms: Annotated[int, Meta(ge=50, le=600_000)] = 10_000
     """Wall time after which an empty block is due."""

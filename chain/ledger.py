@@ -17,7 +17,7 @@ from chain.crypto import sha256
 from chain.errors import StoreError
 from chain.execution import Executed, build_genesis_block
 from chain.genesis import Genesis, compute_chain_id
-from chain.history import HistoryFrontier, load_frontier
+from chain.history import LogFrontier, load_frontier
 from chain.receipt import Receipt, receipt_codec
 from chain.round_record import PARAMETERS, ROUND, VALIDATORS, RoundRecord, ValidatorsRecord
 from chain.state import PoolKey, Table
@@ -30,6 +30,13 @@ V = TypeVar("V", bound=msgspec.Struct)
 
 RECORDS_CACHED_MAX = 40_000
 """Decoded records kept in memory; the oldest sixteenth goes when it is full."""
+
+
+class PointReader(Protocol):
+    """Reads single keys: a store or a snapshot of one."""
+
+    def get(self, key: bytes, /) -> bytes | None:
+        """Return the value of a key."""
 
 
 class LedgerStore(Protocol):
@@ -45,6 +52,17 @@ class LedgerStore(Protocol):
 
     def write(self, writes: Iterable[tuple[bytes, bytes | None]]) -> None:
         """Write all or nothing, durably."""
+
+
+class TileStore:
+    """The tiles of the history tree within a store."""
+
+    def __init__(self, store: "PointReader") -> None:
+        self._store = store
+
+    def get(self, key: bytes, /) -> bytes | None:
+        """Return a tile."""
+        return self._store.get(layout.HISTORY_TILE + key)
 
 
 class HeaderRecord(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
@@ -78,7 +96,7 @@ class Ledger:
     # --- head ---
 
     def _write_genesis(self) -> None:
-        self.frontier = HistoryFrontier.empty()
+        self.frontier = LogFrontier()
         executed = build_genesis_block(self, self.genesis, self.chain_id)
         genesis_hash = hash_header(executed.header)
         self.commit(executed, genesis_certificate(genesis_hash))
@@ -99,10 +117,10 @@ class Ledger:
         if certificate is None:
             raise StoreError("the database has no certificate of its head")
         self.certificate = certificate_codec.decode(certificate)
-        self.frontier = load_frontier(self.store, prefix=layout.HISTORY_TILE, size=record.header.log_size)
+        self.frontier = load_frontier(TileStore(self.store), record.header.log_size)
         if self.state_tree.root_bytes != record.header.state_root:
             raise StoreError(f"the state tree contradicts the state root of block {height}")
-        if self.frontier.root() != record.header.log_root:
+        if self.frontier.root != record.header.log_root:
             raise StoreError(f"the history tiles contradict the log root of block {height}")
 
     @property

@@ -1,7 +1,8 @@
-"""The PBFT core: `step(state, event) -> (state, effects)` of consensus protocol 1 (docs/spec.md, consensus 0-7).
+"""The PBFT core: `step(state, event) -> (state, effects)` of consensus protocol 1 (docs/spec.md, consensus
+0-7).
 
-Pure: no clock, randomness, I/O, logging, async or floats; the runtime in `node/` feeds events and carries out the
-effects in the order of their fields. What lives where:
+Pure: no clock, randomness, I/O, logging, async or floats; the runtime in `node/` feeds events and carries
+out the effects in the order of their fields. What lives where:
 
     config.py, events.py, effects.py   the interface to the runtime
     messages.py                        signed bodies and wire messages with their codecs

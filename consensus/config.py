@@ -38,7 +38,8 @@ class Config(Struct, frozen=True, kw_only=True):
     """How long the connection to the leader may be down before this node wants another."""
     status_interval_ms: int = 500
     status_gap_ms: int = 100
-    """STATUS on change of position is coalesced to one per this gap; on change of view, mode or wants it is not."""
+    """STATUS on change of position is coalesced to one per this gap; on change of view, mode or wants it
+    is not."""
     answer_gap_ms: int = 200
     """At most one resend per peer and this gap (E8)."""
     verify: VerifySignature = verify_ed25519
@@ -46,4 +47,5 @@ class Config(Struct, frozen=True, kw_only=True):
 
 
 SignBytes = Callable[[bytes], bytes]
-"""What a signer does: message bytes to 64 signature bytes (used by the runtime and by tests, never by the core)."""
+"""What a signer does: message bytes to 64 signature bytes (used by the runtime and by tests, never by the
+core)."""

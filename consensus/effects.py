@@ -1,8 +1,8 @@
 """What the core asks of the runtime: one record, carried out from top to bottom.
 
-The order of the fields is the safety argument (design 1): nothing is sent before what it rests on is durable. An own
-vote passes through two steps: `SignRequest` in `persist` (guard, journal, fdatasync), then the event `Signed`, and
-only that step counts it and puts it into `send`.
+The order of the fields is the safety argument (design 1): nothing is sent before what it rests on is
+durable. An own vote passes through two steps: `SignRequest` in `persist` (guard, journal, fdatasync), then
+the event `Signed`, and only that step counts it and puts it into `send`.
 """
 
 from msgspec import Struct
@@ -10,11 +10,14 @@ from msgspec import Struct
 from chain.certificate import Certificate
 from chain.types import Hash, Height, View
 from consensus.events import BlockContent, TimerId
-from consensus.messages import Message, NewView, OwnMessage, Prepared
+from consensus.messages import Message, NewView, OwnMessage, Prepared, get_kind
 
 
 class SignRequest(Struct, frozen=True):
-    """Ask the guard to sign; then append the signed message to the journal, sync, and answer `Signed`."""
+    """Ask the guard to sign; then append the signed message to the journal, sync, and answer `Signed`.
+
+    A refusal by the guard means that the core broke a rule or another process uses the key: stop the node.
+    """
 
     message: OwnMessage
     """Complete but for its signature, which is `UNSIGNED`."""
@@ -22,8 +25,8 @@ class SignRequest(Struct, frozen=True):
     @property
     def position(self) -> tuple[int, int, int]:
         """Return (height, view, step) of what is to be signed."""
-        from_body = self.message.body
-        return (from_body.height, from_body.view, STEPS[type(self.message)])
+        body = self.message.body
+        return (body.height, body.view, int(get_kind(self.message)))
 
 
 class KeepBlock(Struct, frozen=True):
@@ -72,7 +75,8 @@ class CommitBlock(Struct, frozen=True):
 
 
 class CheckBlock(Struct, frozen=True, kw_only=True):
-    """Validate the lines of consensus 4 that the core cannot decide, execute, keep the result, answer `Checked`.
+    """Validate the lines of consensus 4 that the core cannot decide, execute, keep the result, answer
+    `Checked`.
 
     A block already executed is answered from what is kept (the fresh line is checked anew).
     """
@@ -95,7 +99,8 @@ class BuildBlock(Struct, frozen=True, kw_only=True):
     allow_empty: bool
     """The idle interval is over: an empty block is due when there is nothing to include."""
     parent_certificate: Certificate
-    """C(head) with every COMMIT held now; after pacing take `core.compute_parent_certificate(state)` anew."""
+    """C(head) with every COMMIT held now; after pacing take `core.compute_parent_certificate(state)`
+    anew."""
 
 
 class SetTimer(Struct, frozen=True):
@@ -113,7 +118,8 @@ class CancelTimer(Struct, frozen=True):
 
 
 class FetchBlock(Struct, frozen=True):
-    """Get a block of the current height by its hash from one of these; answer `BlockFetched`, retry until then."""
+    """Get a block of the current height by its hash from one of these; answer `BlockFetched`, retry until
+    then."""
 
     height: Height
     block_hash: Hash
@@ -121,7 +127,8 @@ class FetchBlock(Struct, frozen=True):
 
 
 class CatchUp(Struct, frozen=True):
-    """A peer says that it is ahead: fetch blocks with certificates, verify, commit, answer `Committed` for each.
+    """A peer says that it is ahead: fetch blocks with certificates, verify, commit, answer `Committed` for
+    each.
 
     The height is a claim, never a target to wait for (pitfalls P22, C30); repeated while it stands.
     """
@@ -165,7 +172,8 @@ class Effects(Struct, frozen=True, kw_only=True):
     """Carry out in the order of the fields."""
 
     persist: tuple[PersistRecord, ...] = ()
-    """All in one append and one fdatasync; `Signed` follows for each SignRequest, in order, before other events."""
+    """All in one append and one fdatasync; `Signed` follows for each SignRequest, in order, before other
+    events."""
     send: tuple[Send, ...] = ()
     commit: CommitBlock | None = None
     check: tuple[CheckBlock, ...] = ()

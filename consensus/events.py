@@ -1,8 +1,8 @@
 """What the runtime tells the core.
 
-Every event carries `now_ms`, a monotonic clock of the process, and those that need it `wall_ms`, wall time since
-1970; the core has no clock of its own. A peer is named by its index in `state.validators`, the set of the height
-that is being decided, as of the call.
+Every event carries `now_ms`, a monotonic clock of the process, and those that need it `wall_ms`, wall time
+since 1970; the core has no clock of its own. A peer is named by its index in `state.validators`, the set
+of the height that is being decided, as of the call.
 """
 
 import enum
@@ -34,8 +34,8 @@ class Verdict(enum.Enum):
     INVALID = "invalid"
     """The transactions match the root, and a rule is broken: no vote for it in this view."""
     UNAVAILABLE = "unavailable"
-    """Bodies could not be had, or the items do not match the transactions root (a relayer may have changed them):
-    nothing is known about the block, and another copy is welcome."""
+    """Bodies could not be had, or the items do not match the transactions root (a relayer may have changed
+    them): nothing is known about the block, and another copy is welcome."""
 
 
 class BlockContent(Struct, frozen=True):
@@ -52,7 +52,8 @@ class HeadInfo(Struct, frozen=True, kw_only=True):
     """The durable head, and what follows from the state after it."""
 
     certificate: Certificate
-    """The C(head) by which it was committed; its height and hash are the head's. Genesis has its own, empty one."""
+    """The C(head) by which it was committed; its height and hash are the head's. Genesis has its own,
+    empty one."""
     embedded_view: View
     """View of the certificate embedded in the head block; 0 for genesis and block 1."""
     wall_ms: int
@@ -68,7 +69,8 @@ class HeadInfo(Struct, frozen=True, kw_only=True):
 
 
 class Restored(Struct, frozen=True, kw_only=True):
-    """What the journal gave back; records of heights <= head may be among them and are ignored but for their view."""
+    """What the journal gave back; records of heights <= head may be among them and are ignored but for
+    their view."""
 
     own: tuple[OwnMessage, ...] = ()
     """Own signed messages in the order of signing."""
@@ -199,7 +201,8 @@ class PoolChanged(Struct, frozen=True):
 
 
 class RequestOverdue(Struct, frozen=True, kw_only=True):
-    """Transactions handed to this leader T_req ago, still includable, were passed over with room (consensus 6)."""
+    """Transactions handed to this leader T_req ago, still includable, were passed over with room
+    (consensus 6)."""
 
     leader: int
     tx_ids: tuple[bytes, ...]

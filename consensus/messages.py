@@ -1,8 +1,8 @@
 """Signed bodies and wire messages of consensus 2, with their codecs.
 
-A signed message has one body; nothing of it is repeated in its envelope (pitfalls P7). What it carries is bound by
-hashes in the body. Transactions never travel in these: a PROPOSAL lists (tx_id, signature) and the runtime gossips
-the bodies.
+A signed message has one body; nothing of it is repeated in its envelope (pitfalls P7). What it carries is
+bound by hashes in the body. Transactions never travel in these: a PROPOSAL lists (tx_id, signature) and
+the runtime gossips the bodies.
 
     kind          signed body       carried with it
     PROPOSAL      h, v, x           header, parent certificate, list of (tx_id, signature)
@@ -114,7 +114,8 @@ class NewViewBody(Struct, frozen=True, array_like=True, forbid_unknown_fields=Tr
     """SHA-256 of each carried VIEW-CHANGE message (its wire bytes), by signer index."""
 
 
-class ViewChange(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=int(Kind.VIEW_CHANGE)):
+class ViewChange(Struct, frozen=True, array_like=True, forbid_unknown_fields=True,
+tag=int(Kind.VIEW_CHANGE)):
     """I leave my view for this one, and this is what I am bound to."""
 
     body: ViewChangeBody
@@ -275,7 +276,9 @@ def encode_message(message: Message) -> bytes:
     data = encode(message)
     kind = get_kind(message)
     if len(data) > BYTES_MAX[kind]:
-        raise DecodeError(what=TAGS.get(kind, kind.name), reason=f"{len(data)} bytes exceed the limit of its kind")
+        raise DecodeError(
+            what=TAGS.get(kind, kind.name), reason=f"{len(data)} bytes exceed the limit of its kind"
+        )
     return data
 
 
@@ -285,7 +288,8 @@ def decode_message(kind: Kind, data: bytes) -> Message:
 
 
 def decode_body(kind: Kind, data: bytes) -> SignedBody:
-    """Return the signed body of this kind whose canonical bytes these are; raise `DecodeError` otherwise."""
+    """Return the signed body of this kind whose canonical bytes these are; raise `DecodeError`
+    otherwise."""
     codec = _BODY_CODECS.get(kind)
     if codec is None:
         raise DecodeError(what="body", reason=f"{kind.name} has no signed body")

@@ -8,6 +8,7 @@ from p2p.frames import FrameTable, Lane
 from p2p.handshake import BOOT_ID_BYTES, CHAIN_ID_BYTES, INDEX_MAX, SOFTWARE_BYTES_MAX, VERSION_MAX, Hello
 from p2p.tls import PIN_BYTES
 
+PORT_MAX = 0xFFFF
 _MIB = 1024 * 1024
 
 
@@ -16,7 +17,8 @@ class PeerEntry:
     """Name a validator and how to reach it; the peer table is a sequence of these."""
 
     index: int
-    """Validator index, 0..65535; each once in a table. It must stay the same while other validators come and go."""
+    """Validator index, 0..65535; each once in a table. It must stay the same while other validators come
+    and go."""
     pin: bytes
     """SHA-256 of the SubjectPublicKeyInfo of its TLS certificate, 32 bytes; each once in a table."""
     host: str
@@ -40,7 +42,8 @@ class MeshLimits:
     inbound_bytes_max: int = 8 * _MIB
     """Cost of frames of one peer and lane delivered and not yet released; beyond it that lane is not read."""
     pending_max: int = 64
-    """Accepted connections without a complete handshake; one more evicts the oldest of the busiest address."""
+    """Accepted connections without a complete handshake; one more evicts the oldest of the busiest
+    address."""
     pending_per_address_max: int = 32
     """The same from one source address; one more evicts the oldest of that address."""
     handshake_ms: int = 5_000
@@ -48,7 +51,8 @@ class MeshLimits:
     reconnect_ms_min: int = 50
     """First pause before dialling again."""
     reconnect_ms_max: int = 2_000
-    """Longest pause before dialling again; the pause doubles and is then shortened by up to half at random."""
+    """Longest pause before dialling again; the pause doubles and is then shortened by up to half at
+    random."""
     stable_ms: int = 2_000
     """A connection that lasted this long makes the next pause the first again."""
     ping_ms: int = 1_000
@@ -105,7 +109,9 @@ def validate_config(config: MeshConfig, table: FrameTable) -> None:
     _require(len(config.boot_id) == BOOT_ID_BYTES, "boot_id", f"must have {BOOT_ID_BYTES} bytes")
     _require(0 <= config.index <= INDEX_MAX, "index", f"must be in 0..{INDEX_MAX}")
     _require(
-        len(config.software.encode()) <= SOFTWARE_BYTES_MAX, "software", f"has more than {SOFTWARE_BYTES_MAX} bytes"
+        len(config.software.encode()) <= SOFTWARE_BYTES_MAX,
+        "software",
+        f"has more than {SOFTWARE_BYTES_MAX} bytes",
     )
     _require(
         0 <= config.wire_version_min <= config.wire_version_max <= VERSION_MAX,
@@ -135,8 +141,11 @@ def validate_peers(peers: dict[int, PeerEntry], *, count: int, own_index: int, o
     for entry in peers.values():
         _require(0 <= entry.index <= INDEX_MAX, "peers.index", f"{entry.index} is not in 0..{INDEX_MAX}")
         _require(len(entry.pin) == PIN_BYTES, "peers.pin", f"of {entry.index} must have {PIN_BYTES} bytes")
+        _require(1 <= entry.port <= PORT_MAX, "peers.port", f"of {entry.index} must be in 1..{PORT_MAX}")
         is_own = entry.index == own_index
-        _require(is_own == (entry.pin == own_pin), "peers.pin", f"of {entry.index} contradicts the own certificate")
+        _require(
+            is_own == (entry.pin == own_pin), "peers.pin", f"of {entry.index} contradicts the own certificate"
+        )
 
 
 def _require(is_met: bool, name: str, detail: str) -> None:

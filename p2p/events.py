@@ -1,14 +1,13 @@
 """What a mesh tells its composer: one event at a time, through one synchronous callback."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from p2p.errors import RefusalReason
 
-# Named tuples, because thousands of FrameReceived are made per second and a frozen dataclass costs three times as much.
 
-
-class PeerUp(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class PeerUp:
     """Say that both lanes to a peer are open, to one process of it."""
 
     index: int
@@ -21,7 +20,8 @@ class PeerUp(NamedTuple):
     """What the peer calls itself; printable."""
 
 
-class PeerDown(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class PeerDown:
     """Say that a lane to a peer is gone after PeerUp; the other lane may still carry frames."""
 
     index: int
@@ -30,7 +30,8 @@ class PeerDown(NamedTuple):
     """Why, for people."""
 
 
-class FrameReceived(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class FrameReceived:
     """Hand over one frame; the receiver gives it back by `Mesh.release` when it is done with it.
 
     The lanes are independent: a frame may arrive before PeerUp and after PeerDown.
@@ -44,7 +45,8 @@ class FrameReceived(NamedTuple):
     """At most FrameKind.bytes_max; otherwise unchecked."""
 
 
-class ConnectionRefused(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class ConnectionRefused:
     """Say that this node or the other side refused a connection in the handshake.
 
     Strangers can cause these at will: whoever logs them should limit their rate.
@@ -64,4 +66,5 @@ class ConnectionRefused(NamedTuple):
 
 Event = PeerUp | PeerDown | FrameReceived | ConnectionRefused
 EventHandler = Callable[[Event], None]
-"""Called in the event loop, must return quickly and must not raise (an exception goes to the loop's handler)."""
+"""Called in the event loop, must return quickly and must not raise (an exception goes to the loop's
+handler)."""

@@ -3,9 +3,9 @@
     frame   = length (u32, big endian) || kind (u8) || payload
     length  = 1 + number of payload bytes, so zero is never valid
 
-The length is held against the limit of its kind as soon as the five header bytes are there, before anything is
-reserved for the payload (pitfalls P27). What is in a payload is not known here. Kinds 0 to 15 belong to this
-package; the composer's table uses 16 to 255.
+The length is held against the limit of its kind as soon as the five header bytes are there, before anything
+is reserved for the payload (pitfalls P27). What is in a payload is not known here. Kinds 0 to 15 belong to
+this package; the composer's table uses 16 to 255.
 """
 
 import struct
@@ -76,11 +76,17 @@ class FrameTable:
         self._kinds: dict[int, FrameKind] = {}
         for kind in kinds:
             if not KIND_FIRST <= kind.number < KIND_COUNT:
-                raise ConfigurationError(field="kinds.number", detail=f"{kind.name}: {kind.number} is not in 16..255")
+                raise ConfigurationError(
+                    field="kinds.number", detail=f"{kind.name}: {kind.number} is not in 16..255"
+                )
             if kind.number in self._kinds:
-                raise ConfigurationError(field="kinds.number", detail=f"{kind.name}: {kind.number} is used twice")
+                raise ConfigurationError(
+                    field="kinds.number", detail=f"{kind.name}: {kind.number} is used twice"
+                )
             if not 0 <= kind.bytes_max <= FRAME_BYTES_MAX:
-                raise ConfigurationError(field="kinds.bytes_max", detail=f"{kind.name}: not in 0..{FRAME_BYTES_MAX}")
+                raise ConfigurationError(
+                    field="kinds.bytes_max", detail=f"{kind.name}: not in 0..{FRAME_BYTES_MAX}"
+                )
             self._kinds[kind.number] = kind
         self._limits = {lane: self._build_limits(lane) for lane in Lane}
 
@@ -118,8 +124,8 @@ def encode_frame(number: int, payload: bytes) -> bytes:
 class FrameDecoder:
     """Cut frames out of a byte stream that arrives in arbitrary pieces.
 
-    It holds at most one incomplete frame within its limit plus the last piece fed. A frame error is final: the
-    stream has no position from which it could be read again, so the connection must be closed.
+    It holds at most one incomplete frame within its limit plus the last piece fed. A frame error is final:
+    the stream has no position from which it could be read again, so the connection must be closed.
     """
 
     __slots__ = ("_buffer", "_offset", "limits")

@@ -1,12 +1,14 @@
 """Handshake: the first frame in each direction, and the answer when it does not fit.
 
-    HELLO   = tag (11 bytes) || chain_id (32) || version_min (u16) || version_max (u16) || lane (u8) || index (u16)
+    HELLO   = tag (11 bytes) || chain_id (32) || version_min (u16) || version_max (u16) || lane (u8) ||
+    index (u16)
               || boot_id (16) || software length (u8) || software (UTF-8, at most 64 bytes) || anything
     REFUSE  = reason (u8) || text (UTF-8, at most 256 bytes)
 
-All integers are big endian. A newer node may append fields to HELLO; they are ignored here, so that mixed versions
-can at least tell each other what is wrong (pitfalls P29). Who the other side is was settled before, by its TLS key
-(`p2p.tls`); nothing in HELLO is believed beyond that. This module holds no connection.
+All integers are big endian. A newer node may append fields to HELLO; they are ignored here, so that mixed
+versions can at least tell each other what is wrong (pitfalls P29). Who the other side is was settled
+before, by its TLS key (`p2p.tls`); nothing in HELLO is believed beyond that. This module holds no
+connection.
 """
 
 import struct
@@ -75,8 +77,8 @@ def encode_hello(hello: Hello) -> bytes:
 def decode_hello(payload: bytes) -> Hello:
     """Return the HELLO in a payload.
 
-    Raises HandshakeRefusedError (wrong protocol) where the tag differs, HelloMalformedError where the payload is
-    too short or a length is beyond its limit; both are the peer's fault.
+    Raises HandshakeRefusedError (wrong protocol) where the tag differs, HelloMalformedError where the
+    payload is too short or a length is beyond its limit; both are the peer's fault.
     """
     if not payload.startswith(TAG):
         raise HandshakeRefusedError(
@@ -121,8 +123,8 @@ def decode_refusal(payload: bytes) -> Refusal:
 def validate_hello(*, mine: Hello, theirs: Hello, index_pinned: int) -> int:
     """Return the wire version to speak, the highest that both know.
 
-    `mine` is what this side sends on the connection, `index_pinned` the index that the peer table gives to the
-    other side's key. Raises HandshakeRefusedError with a text naming both values.
+    `mine` is what this side sends on the connection, `index_pinned` the index that the peer table gives to
+    the other side's key. Raises HandshakeRefusedError with a text naming both values.
     """
     if theirs.chain_id != mine.chain_id:
         raise _refuse(
@@ -133,8 +135,8 @@ def validate_hello(*, mine: Hello, theirs: Hello, index_pinned: int) -> int:
     if version < max(mine.version_min, theirs.version_min) or theirs.version_min > theirs.version_max:
         raise _refuse(
             RefusalReason.NO_COMMON_VERSION,
-            f"no common wire version: you speak {theirs.version_min} to {theirs.version_max} ({theirs.software}), "
-            f"I speak {mine.version_min} to {mine.version_max} ({mine.software})",
+            f"no common wire version: you speak {theirs.version_min} to {theirs.version_max} "
+            f"({theirs.software}), I speak {mine.version_min} to {mine.version_max} ({mine.software})",
         )
     if theirs.index != index_pinned:
         raise _refuse(

@@ -6,8 +6,8 @@
     UP         frames; `finish` or the network ends it
     CLOSED     nothing is read or sent any more
 
-The owner (`LinkOwner`) decides who may connect; this file knows no peer table. Every wait is bounded by a timer and
-every queue by a number, so an owner needs no task for a connection.
+The owner (`LinkOwner`) decides who may connect; this file knows no peer table. Every wait is bounded by a
+timer and every queue by a number, so an owner needs no task for a connection.
 """
 
 import asyncio
@@ -17,6 +17,7 @@ from contextlib import suppress
 from enum import Enum
 from typing import Protocol, cast
 
+from p2p.counters import LinkCounters
 from p2p.errors import (
     FrameError,
     HandshakeRefusedError,
@@ -55,23 +56,12 @@ class LinkState(Enum):
     CLOSED = 3
 
 
-class LinkCounters:
-    """Count what passes; the owner may share one between successive connections."""
-
-    __slots__ = ("bytes_in", "bytes_out", "connects", "frames_dropped", "frames_in", "frames_out", "violations")
-
-    def __init__(self) -> None:
-        self.frames_in = 0
-        self.frames_out = 0
-        self.bytes_in = 0
-        self.bytes_out = 0
-        self.frames_dropped = 0
-        self.connects = 0
-        self.violations = 0
-
-
 class LinkOwner(Protocol):
-    """Decide about connections and receive what they bring. Called in the event loop, never re-entered by a link."""
+    """Decide about connections and receive what they bring. Called in the event loop, never re-entered by a
+    link."""
+
+    def on_connected(self, link: "Link") -> None:
+        """Learn that there is a TCP connection; nothing is known of the other side but `link.host`."""
 
     def on_open(self, link: "Link") -> None:
         """Judge `link.pin`. Raises HandshakeRefusedError."""
@@ -104,8 +94,11 @@ class Link(asyncio.Protocol):
         shutdown_ms: int,
         dialled: tuple[int, Lane] | None,
     ) -> None:
-        """Prepare a connection; `dialled` is the validator index and lane to reach, None on the accepting side."""
+        """Prepare a connection; `dialled` is the validator index and lane to reach, None on the accepting
+        side."""
         self.dialled = dialled
+        self.host = ""
+        """Numeric address of the other side."""
         self.address = ""
         """host:port of the other side."""
         self.pin = b""
@@ -137,7 +130,7 @@ class Link(asyncio.Protocol):
         self._ping_number = 0
         self._ping_sent_at: float | None = None
 
-    # --- what the owner calls -------------------------------------------------------------------------------------
+    # --- what the owner calls -------------------------------------------------------------------------------
 
     def send_hello(self, hello: Hello) -> None:
         """Send HELLO, at once."""
@@ -156,7 +149,8 @@ class Link(asyncio.Protocol):
         self._cancel_timer()
 
     def send(self, frame: bytes) -> bool:
-        """Queue an encoded frame; return False, counting it, where the outbox is full or the link is not UP."""
+        """Queue an encoded frame; return False, counting it, where the outbox is full or the link is not
+        UP."""
         if self.state is not LinkState.UP:
             return False
         if not self.outbox.push(frame):
@@ -192,7 +186,8 @@ class Link(asyncio.Protocol):
     def on_ping_due(self, silent_pings_max: int) -> None:
         """Send a PING, and give the link up where the peer was silent for too many of them."""
         if self._is_reading:
-            # Counted in pings, not seconds: after this process itself stood still, one interval has passed, not many.
+            # Counted in pings, not seconds: after this process itself stood still, one interval has passed,
+            # not many.
             self._silent_pings += 1
             if self._silent_pings > silent_pings_max:
                 self.finish(LinkSilentError())
@@ -203,7 +198,8 @@ class Link(asyncio.Protocol):
             self.send(encode_frame(KIND_PING, self._ping_number.to_bytes(8)))
 
     def finish(self, error: PeerError, *, is_orderly: bool = False) -> None:
-        """End the connection for the reason given: cut it, or say goodbye and wait a moment for the other side."""
+        """End the connection for the reason given: cut it, or say goodbye and wait a moment for the other
+        side."""
         if self.state is LinkState.CLOSED:
             return
         self._close(error)
@@ -229,7 +225,7 @@ class Link(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
 
-    # --- what the event loop calls --------------------------------------------------------------------------------
+    # --- what the event loop calls --------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin TLS (asyncio)."""
@@ -238,12 +234,16 @@ class Link(asyncio.Protocol):
         if self.state is LinkState.CLOSED:
             transport.abort()
             return
-        self.address = _format_address(transport.get_extra_info("peername"))
+        # None where the other side was gone before anybody could ask.
+        peername = transport.get_extra_info("peername") or ("unknown", 0)
+        self.host = str(peername[0])
+        self.address = f"[{self.host}]:{peername[1]}" if ":" in self.host else f"{self.host}:{peername[1]}"
         # asyncio sets it on connections that it opened, not on those that it accepted.
         with suppress(OSError):
             transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         transport.set_write_buffer_limits(high=WRITE_BUFFER_BYTES_MAX)
         self._timer = self._loop.call_later(self._handshake_ms / 1000, self._on_handshake_timeout)
+        self._owner.on_connected(self)
         if self.dialled is not None:
             self._session = TlsSession(self._context, is_server=False)
             self._session.start()
@@ -295,7 +295,7 @@ class Link(asyncio.Protocol):
         self._is_write_paused = False
         self.flush()
 
-    # --- the rest -------------------------------------------------------------------------------------------------
+    # --- the rest -------------------------------------------------------------------------------------------
 
     def _handshake(self, session: TlsSession) -> bool:
         # Returns whether plain text may be read: TLS is complete and the owner knows the key.
@@ -377,7 +377,9 @@ class Link(asyncio.Protocol):
         self._owner.on_finished(self)
 
     def _end_orderly(self, transport: asyncio.Transport, farewell: bytes) -> None:
-        # Closing with unread input would reset the connection and may take a REFUSE with it: half-close, then wait.
+        # Closing with unread input would reset the connection and may take a REFUSE with it: half-close,
+        # then wait.
+        self._timer = self._loop.call_later(self._shutdown_ms / 1000, transport.abort)
         if transport.is_closing():
             return
         if farewell:
@@ -385,7 +387,6 @@ class Link(asyncio.Protocol):
         transport.write_eof()
         if not self._is_reading:
             transport.resume_reading()
-        self._timer = self._loop.call_later(self._shutdown_ms / 1000, transport.abort)
 
     def _release(self) -> None:
         if self.closed.is_set():
@@ -402,10 +403,3 @@ class Link(asyncio.Protocol):
 
     def _on_handshake_timeout(self) -> None:
         self.finish(HandshakeTimeoutError())
-
-
-def _format_address(address: tuple[str, int] | tuple[str, int, int, int] | None) -> str:
-    if address is None:
-        return "unknown"  # the other side was gone before anybody could ask
-    host, port = address[:2]
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -1,7 +1,7 @@
 """Listener: accepts connections and bounds how many of them may be without a complete handshake.
 
-It is used for validators here; observers get one of their own, with own bounds (pitfalls A10), and an owner of their
-own, so that neither can take the other's places.
+It is used for validators here; observers get one of their own, with own bounds (pitfalls A10), and an owner
+of their own, so that neither can take the other's places.
 """
 
 import asyncio
@@ -9,6 +9,7 @@ import socket
 from collections import Counter
 from collections.abc import Callable
 
+from p2p.errors import LinkDroppedError
 from p2p.link import Link
 
 BACKLOG = 128
@@ -18,9 +19,9 @@ BACKLOG = 128
 class Listener:
     """Accept connections on one address.
 
-    A connection is *pending* until it is UP, or gone. When there are too many, the oldest one is cut, not the newest
-    refused: an honest handshake takes milliseconds, while connections held open in bad faith grow old, so a flood
-    has to be very fast to hinder anybody (pitfalls A9).
+    A connection is *pending* until it is UP, or gone. When there are too many, the oldest one is cut, not
+    the newest refused: an honest handshake takes milliseconds, while connections held open in bad faith
+    grow old, so a flood has to be very fast to hinder anybody (pitfalls A9).
     """
 
     def __init__(
@@ -57,9 +58,10 @@ class Listener:
             self._server.close()
             self._server = None
 
-    def on_accepted(self, link: Link, host: str) -> None:
+    def on_accepted(self, link: Link) -> None:
         """Count a connection as pending and make room for it where there is none."""
         self.accepted += 1
+        host = link.host
         by_host = Counter(self._pending.values())
         if by_host[host] >= self._pending_per_address_max:
             self._evict_oldest(host)
@@ -75,4 +77,5 @@ class Listener:
         oldest = next(link for link, pending_host in self._pending.items() if pending_host == host)
         del self._pending[oldest]
         self.evicted += 1
-        oldest.evict()
+        oldest.finish(LinkDroppedError("no handshake while others waited"))
+        oldest.cut()

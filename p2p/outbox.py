@@ -6,8 +6,8 @@ from collections import deque
 class Outbox:
     """Queue frames up to a limit; when it is full the newest frame is refused.
 
-    Nothing in the protocol relies on a frame arriving (consensus E8), so refusing is always permitted, and waiting
-    or growing never is (pitfalls P23).
+    Nothing in the protocol relies on a frame arriving (consensus E8), so refusing is always permitted, and
+    waiting or growing never is (pitfalls P23).
     """
 
     __slots__ = ("_frames", "_frames_bytes", "bytes_max", "frames_max")
@@ -37,7 +37,8 @@ class Outbox:
         return True
 
     def pop_chunk(self, chunk_bytes: int) -> tuple[bytes, int]:
-        """Take frames from the front until they make chunk_bytes or more; return them joined, and their count."""
+        """Take frames from the front until they make chunk_bytes or more; return them joined, and their
+        count."""
         frames = self._frames
         taken = [frames.popleft()]
         taken_bytes = len(taken[0])

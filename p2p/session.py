@@ -1,11 +1,13 @@
-"""TLS on bytes in memory: what arrived goes in, plain text and what must be sent come out. No socket is known here.
+"""TLS on bytes in memory: no socket is known here.
 
-asyncio's own TLS transport is not used: it decodes the names in a client's certificate before anybody can look at
-the key (a hostile certificate makes it raise), keeps a second write queue that nobody can see, and tells of an
-accepted connection only after its handshake, so that unfinished ones cannot be counted or evicted (pitfalls A9).
+asyncio's own TLS transport is not used: it decodes the names in a client's certificate before anybody can
+look at the key (a hostile certificate makes it raise), keeps a second write queue that nobody can see, and
+tells of an accepted connection only after its handshake, so that unfinished ones cannot be counted or
+evicted (pitfalls A9).
 """
 
 import ssl
+from contextlib import suppress
 
 from p2p.errors import LinkLostError
 from p2p.tls import SERVER_NAME, compute_peer_pin
@@ -16,9 +18,9 @@ _READ_BYTES = 64 * 1024
 class TlsSession:
     """Run one side of one TLS connection.
 
-    Order of use: `start` (client), `feed`, `handshake` until it returns True, `compute_pin`, and only then `read`
-    and `write`; after each of them `take_output` holds what has to be sent. Every method may raise LinkLostError
-    with OpenSSL's words (peer's fault); an alert for the peer is then in the output.
+    Order of use: `start` (client), `feed`, `handshake` until it returns True, `compute_pin`, and only then
+    `read` and `write`; after each of them `take_output` holds what has to be sent. Every method may raise
+    LinkLostError with OpenSSL's words (peer's fault); an alert for the peer is then in the output.
     """
 
     __slots__ = ("_incoming", "_object", "_outgoing", "is_ended")
@@ -27,7 +29,9 @@ class TlsSession:
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
         name = None if is_server else SERVER_NAME
-        self._object = context.wrap_bio(self._incoming, self._outgoing, server_side=is_server, server_hostname=name)
+        self._object = context.wrap_bio(
+            self._incoming, self._outgoing, server_side=is_server, server_hostname=name
+        )
         self.is_ended = False
         """Whether the peer has said that it will send no more."""
 
@@ -79,12 +83,11 @@ class TlsSession:
             raise LinkLostError(f"TLS failed: {error}") from error
 
     def end(self) -> None:
-        """Put the notice that no more will be sent into the output; without effect in an incomplete handshake."""
-        try:
+        """Put the notice that no more will be sent into the output; without effect in an incomplete
+        handshake."""
+        # WantRead: the peer's own notice is not waited for. Any other error: the session was dead already.
+        with suppress(ssl.SSLError):
             self._object.unwrap()
-        except ssl.SSLError:
-            # WantRead: the peer's own notice is not waited for. Anything else: the session was dead already.
-            pass
 
     def take_output(self) -> bytes:
         """Return and forget the bytes that have to be sent, possibly none."""

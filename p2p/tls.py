@@ -1,20 +1,24 @@
 """TLS 1.3 between validators: mutual authentication by pinned public keys, no public CA.
 
-A peer's identity is the SHA-256 of its certificate's SubjectPublicKeyInfo (the *pin*), which genesis or governance
-holds; names and validity dates are ignored, so certificates neither expire together (pitfalls P31) nor need a change
-of the chain when they are made anew with the same key. What is used is the meaning of raw public keys (RFC 7250).
+A peer's identity is the SHA-256 of its certificate's SubjectPublicKeyInfo (the *pin*), which genesis or
+governance holds; names and validity dates are ignored, so certificates neither expire together (pitfalls
+P31) nor need a change of the chain when they are made anew with the same key. What is used is the meaning
+of raw public keys (RFC 7250).
 
-The standard library can ask a client for a certificate only if it also verifies a chain up to a trust anchor it was
-given, and genesis holds pins, not certificates. So validators' certificates are issued by an anchor whose private
-key is public on purpose (`ANCHOR_SEED`): that chain proves nothing and is not meant to. What counts is
+The standard library can ask a client for a certificate only if it also verifies a chain up to a trust
+anchor it was given, and genesis holds pins, not certificates. So validators' certificates are issued by an
+anchor whose private key is public on purpose (`ANCHOR_SEED`): that chain proves nothing and is not meant
+to. What counts is
 
-1. TLS 1.3's CertificateVerify: the other side holds the private key of the certificate it shows; OpenSSL checks it
+1. TLS 1.3's CertificateVerify: the other side holds the private key of the certificate it shows; OpenSSL
+checks it
    in every mode, on both sides;
-2. `compute_peer_pin`, compared with the peer table as soon as the handshake is complete and before any byte of
+2. `compute_peer_pin`, compared with the peer table as soon as the handshake is complete and before any byte
+of
    application data is looked at.
 
-Certificates themselves are made elsewhere (this package has no library for it): issuer = `ANCHOR_NAME`, signed with
-the Ed25519 key of `ANCHOR_SEED`, any subject, any dates.
+Certificates themselves are made elsewhere (this package has no library for it): issuer = `ANCHOR_NAME`,
+signed with the Ed25519 key of `ANCHOR_SEED`, any subject, any dates.
 """
 
 import hashlib
@@ -26,7 +30,8 @@ from p2p.errors import CertificateMalformedError, ConfigurationError
 
 PIN_BYTES = 32
 PYTHON_VERSION_MIN = (3, 11, 5)
-"""Older ones may read bytes of a client that closed before its TLS handshake (CVE-2023-40217, pitfalls A7)."""
+"""Older ones may read bytes of a client that closed before its TLS handshake (CVE-2023-40217, pitfalls
+A7)."""
 SERVER_NAME = "validator.gongji.invalid"
 """Sent as server name, the same for all: who answers is decided by the pin."""
 
@@ -88,7 +93,9 @@ def load_pin(certificate_path: Path) -> bytes:
         der = ssl.PEM_cert_to_DER_cert(certificate_path.read_text(encoding="ascii"))
         return compute_pin(der)
     except (ValueError, CertificateMalformedError) as error:
-        raise ConfigurationError(field="certificate_path", detail=f"no certificate in PEM form: {error}") from error
+        raise ConfigurationError(
+            field="certificate_path", detail=f"no certificate in PEM form: {error}"
+        ) from error
 
 
 def compute_peer_pin(connection: ssl.SSLObject) -> bytes:

@@ -37,7 +37,8 @@ PLAN_STATUS_NAMES = ("active", "paused", "frozen", "wind_down", "ended")
     MEMBER_AGED_OUT,
     MEMBER_DIED,
     MEMBER_VOIDED,
-) = range(12)
+    MEMBER_WAITING,
+) = range(13)
 MEMBER_STATUS_NAMES = (
     "applied",
     "verified",
@@ -51,7 +52,11 @@ MEMBER_STATUS_NAMES = (
     "aged_out",
     "died",
     "voided",
+    "waiting",
 )
+
+# Acts that wait for the end of the window
+ACT_ENTER, ACT_LEAVE, ACT_CLAIMED_OUT, ACT_AGE_OUT, ACT_SHARES_REFUND, ACT_DIED, ACT_VOIDED = range(7)
 
 # Claim status
 (
@@ -125,6 +130,12 @@ class SignerRecord(_Record, frozen=True):
     order: Number
 
 
+class PlansRecord(_Record, frozen=True):
+    """["plans"]: the plans of this chain in genesis order."""
+
+    names: tuple[Name, ...]
+
+
 class RosterRecord(_Record, frozen=True):
     """["roster", role]: names of the organisations of one role in genesis order."""
 
@@ -152,6 +163,10 @@ class PlanRecord(_Record, frozen=True):
     """Next stage of that day (schedule.py); a day may take several blocks."""
     stage_position: Number
     """How far within the stage."""
+    utc_offset_minutes: Annotated[int, Meta(ge=-720, le=840)]
+    """Fixes the plan's days (contract 3.1)."""
+    wind_day: DayField
+    """Day on which the wind-down began; 0: it has not."""
 
 
 class VersionRecord(_Record, frozen=True):
@@ -182,7 +197,7 @@ class PoolRecord(_Record, frozen=True):
     is_window: bool
     """From notice until the settlement is drained: entries, exits and weights wait."""
     period: Number
-    """Number of the current period: settlements so far."""
+    """Number of the current period; it moves on when the queue is drained after the settlement."""
     cash: FenField
     """What the custody account holds by the chain's own books."""
     tree_money: FenField
@@ -214,6 +229,10 @@ class PoolRecord(_Record, frozen=True):
     """(head, tail) of the queue of entries and other waiting acts."""
     items: tuple[Number, Number]
     """(first, next) number of the items of the next settlement."""
+    instructions: Number
+    """Instructions ever made: the counter from which their ids follow."""
+    start_day: DayField
+    """Day on which the pool opened: `launch_days` run from it."""
 
 
 class MemberRecord(_Record, frozen=True):
@@ -248,9 +267,13 @@ class MemberRecord(_Record, frozen=True):
     """First covered day after the waiting period."""
     accident_from: DayField
     """First covered day for accidents."""
-    past: tuple[tuple[DayField, DayField], ...]
-    """Closed cover intervals [from, to]."""
+    past: tuple[tuple[DayField, DayField, DayField], ...]
+    """Closed cover intervals (cover_from, to, accident_from), oldest first: illness is covered on cover_from..to,
+    an accident on accident_from..to, for it has no waiting period (contract 2)."""
     guardian: Bytes32 | None
+    """Pseudonym of the guardian of a child."""
+    children: Number
+    """Children in the plan that this member is the guardian of."""
     account_token: Bytes32 | None
     """Verified account for refunds and aid."""
     holder_kind: Code
@@ -302,6 +325,8 @@ class DepositRecord(_Record, frozen=True):
     payer_token: Bytes32
     returned: FenField
     """What a return instruction has taken out of unmatched."""
+    deposit_code: Number
+    """Code of the remittance text; 0: none."""
 
 
 class AccountRecord(_Record, frozen=True):
@@ -313,6 +338,8 @@ class AccountRecord(_Record, frozen=True):
     """Last day of the last posted statement."""
     closing: FenField
     """Its closing balance."""
+    expected: FenField
+    """What the chain's own books say for the end of that day."""
     is_matched: bool
     """False from a mismatch until it is resolved."""
     statements: Number
@@ -452,7 +479,12 @@ class PeriodRecord(_Record, frozen=True):
     """Over the instructions; zero until computed."""
     instructions: tuple[Bytes32, ...]
     signed_by: tuple[Name, ...]
+    """Organisations that signed the batch so far."""
     computed_day: DayField
+    stopped_days: Number
+    """Stopped days of the plan at `computed_day`: silence is counted without them."""
+    unacknowledged: Number
+    """Instructions that the bank has not answered; at 0 the period closes."""
 
 
 class QueueRecord(_Record, frozen=True):
@@ -460,27 +492,30 @@ class QueueRecord(_Record, frozen=True):
 
     member: Bytes32
     act: Code
-    """0 enter, 1 leave, 2 claimed out, 3 age out, 4 refund of shares."""
+    """See ACT_ENTER and its like."""
 
 
 class DueRecord(_Record, frozen=True):
-    """["due", plan, day, chunk]: deadlines that end on one day, up to 64 in a chunk."""
+    """["due", plan, day, kind, chunk]: deadlines of one kind that end on one day, up to 64 in a chunk."""
 
-    entries: tuple[tuple[Code, Number, Bytes32], ...]
-    """(kind, due time in ms, id of what is due)."""
+    entries: tuple[tuple[Number, Annotated[bytes, Meta(max_length=128)], DayField, Number], ...]
+    """(due time in ms, id of what is due, plan day that it was set for, stopped days of the plan when it was set)."""
 
 
-class DueCountRecord(_Record, frozen=True):
-    """["due_count", plan, day]: how many deadlines end on one day."""
+class DueIndexRecord(_Record, frozen=True):
+    """["due_index", plan, day]: how many deadlines of which kind end on one day."""
 
-    count: Number
+    counts: tuple[tuple[Code, Number], ...]
+    """(kind, entries), ascending by kind."""
 
 
 class DrawnFirm(_Record, frozen=True):
-    """One assessor firm on a claim."""
+    """One assessor firm on a claim, or the second auditor where no firm is left."""
 
     organisation: Name
     drawn_day: DayField
+    is_replaced: bool
+    """Was silent past a deadline: its seat was drawn again, and it counts no more."""
     is_accepted: bool
     commit_hash: Bytes32 | None
     is_revealed: bool
@@ -517,27 +552,71 @@ class ClaimRecord(_Record, frozen=True):
     """(source, document hash)."""
     visit_attested: tuple[tuple[Name, Bytes32], ...]
     """Firms that attested a visit, until both have."""
+    bill_tags: tuple[Bytes32, ...]
+    """Keyed tags of its bills, consumed when it is confirmed."""
+    seats: Code
+    """Reports asked for: 2, or 3 once two differ."""
+    redraws: Number
+    """How often a silent firm was replaced."""
+    draw_height: Number
+    """Block in which the newest draw was asked for: reveals after it decide (contract 6)."""
     decided_by: Name | None
+    """Who decided; null while open and where the concurring reports did."""
     clauses: tuple[str, ...]
+    reason: Number
+    """Catalogue number of why it was refused, rejected or expired; 0 where the clauses say it."""
     due_day: DayField
-    """Deadline of the present state, 0 where there is none."""
+    """Deadline of the present state (0:00), 0 where there is none; days in which the plan is stopped move it.
+    NOTICED: first day on which it may be confirmed."""
+    due_kind: Code
+    """Which deadline that is (claim_status.DUE_*), 0 where there is none."""
     escalation: Code
     """Who is asked now: 0 platform, 1 first auditor, 2 second auditor, 3 the concurring reports."""
     period: Number
     """Period whose notice lists it."""
     amount: FenField
-    """Approved aid."""
+    """Approved aid, or the shares to be refunded."""
     granted: FenField
+    """What settlements have granted so far."""
+    rest: FenField
+    """What the next settlement still owes it (carried)."""
     paid: FenField
+    is_shares_refund: bool
+    """Diagnosed inside the waiting period: shares come back, no aid (contract 3.5)."""
     is_flagged: bool
     """Shares a bill tag with another claim."""
 
 
 class BillTagRecord(_Record, frozen=True):
-    """["bill_tag", plan, tag]: first claim that used a bill."""
+    """["bill_tag", plan, tag]: a bill that a claim rests on."""
 
     claim: Bytes32
+    """First claim that used it; once consumed, the confirmed claim."""
     is_consumed: bool
+
+
+class ClaimCaseRecord(_Record, frozen=True):
+    """["claim_case", member, cause, diagnosed day]: one diagnosis is decided once."""
+
+    claim: Bytes32
+    """Its newest claim."""
+    filed_day: DayField
+    """Day of the first filing: the claim window is measured by it."""
+
+
+class ClaimLaneRecord(_Record, frozen=True):
+    """["claim_lane", plan, lane]: a queue of claims; lane 0 waits for a draw, lane 1 + pool for a notice."""
+
+    head: Number
+    """Number of the first claim in it."""
+    tail: Number
+    """Number that the next one gets; the lane is empty where head = tail."""
+
+
+class ClaimTicketRecord(_Record, frozen=True):
+    """["claim_ticket", plan, lane, number]: one place in a lane."""
+
+    claim: Bytes32
 
 
 class BeaconRecord(_Record, frozen=True):
@@ -547,11 +626,18 @@ class BeaconRecord(_Record, frozen=True):
     links: tuple[Bytes32, ...]
     """Last revealed link of each validator by index: the next reveal hashes to it."""
     reveal_heights: tuple[Number, ...]
-    """Height of each validator's last reveal."""
+    """Height of each validator's last reveal, 0 before the first."""
+    turn_validator: Number
+    """Index of the last proposer; the number of validators before the first reveal."""
+    turn_height: Number
+    """First block of that proposer's unbroken run."""
+    turn_value: Bytes32
+    """Beacon after that first block: what draws use, so that the length of a run decides nothing."""
 
 
 ORGANISATION = Table("organisation", OrganisationRecord)
 SIGNER = Table("signer", SignerRecord)
+PLANS = Table("plans", PlansRecord)
 ROSTER = Table("roster", RosterRecord)
 PLAN = Table("plan", PlanRecord)
 VERSION = Table("version", VersionRecord)
@@ -570,7 +656,10 @@ SETTLEMENT = Table("settlement", SettlementRecord)
 PERIOD = Table("period", PeriodRecord)
 QUEUE = Table("queue", QueueRecord)
 DUE = Table("due", DueRecord)
-DUE_COUNT = Table("due_count", DueCountRecord)
+DUE_INDEX = Table("due_index", DueIndexRecord)
 CLAIM = Table("claim", ClaimRecord)
 BILL_TAG = Table("bill_tag", BillTagRecord)
+CLAIM_CASE = Table("claim_case", ClaimCaseRecord)
+CLAIM_LANE = Table("claim_lane", ClaimLaneRecord)
+CLAIM_TICKET = Table("claim_ticket", ClaimTicketRecord)
 BEACON = Table("beacon", BeaconRecord)

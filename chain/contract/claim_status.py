@@ -1,0 +1,133 @@
+"""What all acts on a claim share: reading it, its seats, its deadlines and its status (contract 2, Claim).
+
+The path of a claim and who ends each state when its party is silent ("no state may depend on the platform alone"):
+
+    state                    waits for                     deadline          on silence
+    ELIGIBLE                 f + 1 proposers' reveals      first 0:00        the chain itself
+    ASSIGNED, not accepted   each drawn firm               2 days            the firm is replaced by lot
+    ASSIGNED, no commit      each drawn firm               20 days           replaced; a commitment made stays
+    ASSIGNED, no reveal      each drawn firm               3 days            replaced; a report revealed stays
+      after 3 replacements   the second auditor            the same          EXPIRED (assessors_silent), may be filed again
+    INVESTIGATED             P, A1, A2, one after another  15, 10, 10 days   the concurring reports decide
+      no certificate then    hospital or both firms        the same          EXPIRED (certificate_missing), may be filed again
+    APPROVED                 nobody                        next notice day   listed automatically
+    NOTICED                  the period's auditor          the charge        the next period's auditor, and so on
+    CONFIRMED .. PAID        settlement, batch, bank       (period, custody)
+
+Deadlines of n days that start on day s end at 0:00 of day s + n; days in which the plan is stopped do not count
+(due.py moves them, contract 3.1).
+"""
+
+from msgspec.structs import replace
+
+from chain.contract import due, organisations
+from chain.contract.claim_events import ClaimStatusChanged
+from chain.contract.context import Context, compute_day_start_ms
+from chain.contract.tables import (
+    CLAIM,
+    CLAIM_STATUS_NAMES,
+    MEMBER,
+    PLAN,
+    SIGNER,
+    ClaimRecord,
+    DrawnFirm,
+    SignerRecord,
+)
+from chain.errors import Refusal
+from chain.state import Overlay
+
+# Kinds of deadlines of claims (tables.DueRecord; 50 to 99 are theirs)
+DUE_NONE = 0
+DUE_ACCEPT, DUE_COMMIT, DUE_REVEAL, DUE_DECISION = range(50, 54)
+
+ACCEPT_DAYS = 2
+COMMIT_DAYS = 20
+REVEAL_DAYS = 3
+
+FINDING_NOT_FULFILLED, FINDING_FULFILLED = range(2)
+SEATS_FIRST = 2
+"""Firms drawn at first."""
+SEATS_THIRD = 3
+"""Firms once the first two differ."""
+
+
+def require_claim(state: Overlay, claim_id: bytes) -> ClaimRecord:
+    """Return a claim; raise `Refusal` claim_unknown where there is none."""
+    claim = state.get(CLAIM, claim_id)
+    if claim is None:
+        raise Refusal("claim_unknown", claim=claim_id.hex())
+    return claim
+
+
+def require_status(claim: ClaimRecord, *allowed: int) -> None:
+    """Raise `Refusal` claim_state unless the claim has one of these statuses."""
+    if claim.status not in allowed:
+        raise Refusal("claim_state", status=CLAIM_STATUS_NAMES[claim.status])
+
+
+def require_signer(state: Overlay, context: Context) -> SignerRecord:
+    """Return the organisation that signed; raise `Refusal` wrong_role where the key is nobody's."""
+    signer = state.get(SIGNER, context.signer)
+    if signer is None:
+        raise Refusal("wrong_role", signer=context.signer.hex())
+    return signer
+
+
+def get_active(claim: ClaimRecord) -> tuple[DrawnFirm, ...]:
+    """Return the firms that hold a seat, in the order in which they were drawn."""
+    return tuple(firm for firm in claim.firms if not firm.is_replaced)
+
+
+def is_concurring(report: DrawnFirm, other: DrawnFirm) -> bool:
+    """Tell whether two reports say the same: finding, established day and row (contract 5, report_reveal)."""
+    return (report.finding, report.established_day, report.row) == (other.finding, other.established_day, other.row)
+
+
+def get_majority(claim: ClaimRecord) -> DrawnFirm | None:
+    """Return the first of the concurring reports that more than half of the seats hold, or None."""
+    reports = [firm for firm in get_active(claim) if firm.is_revealed]
+    for report in reports:
+        if 2 * sum(is_concurring(report, other) for other in reports) > claim.seats:
+            return report
+    return None
+
+
+def get_today(state: Overlay, context: Context, claim: ClaimRecord) -> int:
+    """Return the plan day on which the claim's plan stands now."""
+    return organisations.get_today(context, state.require(PLAN, claim.plan))
+
+
+def save(state: Overlay, claim_id: bytes, claim: ClaimRecord) -> None:
+    """Write a claim."""
+    state.put(CLAIM, claim, claim_id)
+
+
+def change_status(
+    context: Context, claim_id: bytes, claim: ClaimRecord, status: int, reason: int = 0
+) -> ClaimRecord:
+    """Return the claim with another status and without a deadline, and say so in the receipt."""
+    context.emit(ClaimStatusChanged(claim=claim_id, status=status, reason=reason))
+    return replace(claim, status=status, reason=reason, due_day=0, due_kind=DUE_NONE)
+
+
+def close(
+    state: Overlay, context: Context, claim_id: bytes, claim: ClaimRecord, status: int, reason: int = 0
+) -> None:
+    """End a claim: write its last status and let the member file another."""
+    save(state, claim_id, change_status(context, claim_id, claim, status, reason))
+    release_member(state, claim_id, claim)
+
+
+def release_member(state: Overlay, claim_id: bytes, claim: ClaimRecord) -> None:
+    """Forget the claim as the member's open one."""
+    member = state.require(MEMBER, claim.member)
+    if member.claim == claim_id:
+        state.put(MEMBER, replace(member, claim=None), claim.member)
+
+
+def set_due(state: Overlay, claim_id: bytes, claim: ClaimRecord, *, kind: int, today: int, days: int) -> ClaimRecord:
+    """Return the claim with a deadline `days` after today; its entry is noted with the plan's deadlines."""
+    day = today + days
+    offset = state.require(PLAN, claim.plan).utc_offset_minutes
+    due.add_due(state, claim.plan, day, kind, compute_day_start_ms(day, offset), claim_id)
+    return replace(claim, due_day=day, due_kind=kind)

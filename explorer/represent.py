@@ -1,0 +1,181 @@
+"""How values of the ledger look in JSON: money, hex, times, days, enums (api.md, Representation).
+
+Calls and events are shown field by field from their structs. What an integer means follows from its name, and each name
+is listed here: a test walks all calls and events and fails for a name that nobody has classified.
+"""
+
+from datetime import UTC, date, datetime, timedelta
+from typing import TypeAlias
+
+from msgspec import Struct
+
+from chain.catalogue import get_entry_by_number
+from chain.contract.tables import (
+    CLAIM_STATUS_NAMES,
+    INSTRUCTION_KIND_NAMES,
+    INSTRUCTION_STATE_NAMES,
+    MEMBER_STATUS_NAMES,
+    PERIOD_STATUS_NAMES,
+    PLAN_STATUS_NAMES,
+)
+
+CURRENCY = "CNY"
+SCALE = 2
+TIME_MS_MAX = 253_402_300_799_999
+"""Last millisecond of the year 9999; a later time has no RFC 3339 form and is shown as null."""
+DAY_MAX = 2_932_896
+"""9999-12-31 as a plan day."""
+_EPOCH_DAY = date(1970, 1, 1)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+JsonValue: TypeAlias = "None | bool | int | str | list[JsonValue] | dict[str, JsonValue]"
+
+CAUSE_NAMES = ("illness", "accident")
+HOLDER_NAMES = ("self", "guardian", "estate")
+SOURCE_NAMES = ("hospital", "e_bill", "visit")
+FINDING_NAMES = ("not_fulfilled", "fulfilled")
+ITEM_KIND_NAMES = ("aid", "share_refund")
+
+MONEY_FIELDS = frozenset(
+    {
+        "amount", "opening", "closing", "in_sum", "out_sum", "taken", "unmatched", "balance", "paid", "granted",
+        "fee", "cost", "collected", "carry_before", "carry_after", "part_paid", "expected_closing", "arrears",
+        "rest_carried", "rest_ended", "carry", "residue", "share", "cash", "returned", "shares_paid",
+    }
+)  # fmt: skip
+"""Integers in fen."""
+NUMBER_FIELDS = frozenset(
+    {
+        "pool", "weight", "last_cover_year", "epoch", "reason", "deposit_code", "in_count", "out_count", "row",
+        "asked_row", "period", "attempt", "version", "number", "units", "members", "cases", "per", "per_max",
+        "index_before", "index_after", "height", "count", "x", "rem", "units_at_notice", "members_at_notice",
+        "share_index", "settlement", "escalation", "entry_index", "carried", "weight_before", "span",
+    }
+)  # fmt: skip
+"""Plain integers: counts, numbers, indexes."""
+ENUM_FIELDS: dict[str, tuple[str, ...]] = {
+    "cause": CAUSE_NAMES,
+    "holder_kind": HOLDER_NAMES,
+    "payee_kind": HOLDER_NAMES,
+    "source": SOURCE_NAMES,
+    "finding": FINDING_NAMES,
+}
+"""Integers that name something, by field."""
+STATUS_FIELDS = frozenset({"status", "state", "kind"})
+"""Integers that name something that depends on the subject, by the first word of the event's name."""
+_SUBJECT_ENUMS: dict[tuple[str, str], tuple[str, ...]] = {
+    ("member", "status"): MEMBER_STATUS_NAMES,
+    ("claim", "status"): CLAIM_STATUS_NAMES,
+    ("plan", "status"): PLAN_STATUS_NAMES,
+    ("period", "status"): PERIOD_STATUS_NAMES,
+    ("instruction", "kind"): INSTRUCTION_KIND_NAMES,
+    ("instruction", "state"): INSTRUCTION_STATE_NAMES,
+    ("instruction", "status"): INSTRUCTION_STATE_NAMES,
+    ("item", "kind"): ITEM_KIND_NAMES,
+}
+
+
+class Money(Struct, frozen=True):
+    """An exact amount of money."""
+
+    amount: str
+    """Integer in minor units as a decimal string: exact in every language."""
+    currency: str = CURRENCY
+    """ISO 4217."""
+    scale: int = SCALE
+    """Digits of the minor unit: with 2, 100 fen are one yuan."""
+
+
+def build_money(fen: int) -> Money:
+    """Return fen as a money object."""
+    return Money(amount=str(fen))
+
+
+def format_hex(data: bytes) -> str:
+    """Return bytes as lower-case hex digits."""
+    return data.hex()
+
+
+def format_optional_hex(data: bytes | None) -> str | None:
+    """Return bytes as lower-case hex digits, null where there are none."""
+    return None if data is None else data.hex()
+
+
+def format_time(timestamp_ms: int) -> str | None:
+    """Return a block time as RFC 3339 in UTC with milliseconds and Z; null beyond the year 9999."""
+    if timestamp_ms > TIME_MS_MAX:
+        return None
+    moment = _EPOCH + timedelta(milliseconds=timestamp_ms)
+    return moment.isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
+
+
+def format_day(day: int) -> str | None:
+    """Return a plan day as an ISO date; null beyond the year 9999."""
+    return None if day > DAY_MAX else (_EPOCH_DAY + timedelta(days=day)).isoformat()
+
+
+def format_set_day(day: int) -> str | None:
+    """Return a plan day as an ISO date where 0 means that there is none."""
+    return format_day(day) if day else None
+
+
+def get_name(names: tuple[str, ...], number: int) -> str:
+    """Return the word of an enum; a number without a word is shown as `unknown_<n>` rather than refused."""
+    return names[number] if number < len(names) else f"unknown_{number}"
+
+
+def get_code(number: int) -> str:
+    """Return the catalogue code of a ledger outcome."""
+    return get_entry_by_number(number).code
+
+
+def represent_fields(value: Struct, *, subject: str) -> dict[str, JsonValue]:
+    """Return the fields of a call, of one of its items or of an event as JSON values; `subject` is its name."""
+    return {
+        name: _represent(name, getattr(value, name), subject=subject) for name in value.__struct_fields__
+    }
+
+
+def _represent(name: str, value: object, *, subject: str) -> JsonValue:
+    match value:
+        case None | bool() | str():
+            return value
+        case bytes():
+            return value.hex()
+        case int():
+            return represent_integer(name, value, subject=subject)
+        case Struct():
+            return represent_fields(value, subject=subject)
+        case tuple():
+            return [_represent(name, item, subject=subject) for item in value]
+        case _:
+            raise TypeError(f"{subject}.{name} has no JSON form: {type(value).__name__}")
+
+
+def represent_integer(name: str, value: int, *, subject: str) -> JsonValue:
+    """Return an integer field as money, day, time, word or plain number, by its name."""
+    if name in MONEY_FIELDS:
+        return {"amount": str(value), "currency": CURRENCY, "scale": SCALE}
+    if name == "day" or name.endswith("_day"):
+        return format_day(value)
+    if name.endswith("_ms"):
+        return format_time(value)
+    if name in {"outcome", "code"}:
+        return get_code(value)
+    names = ENUM_FIELDS.get(name)
+    if names is None and name in STATUS_FIELDS:
+        names = _SUBJECT_ENUMS.get((subject.partition("_")[0], name))
+    return value if names is None else get_name(names, value)
+
+
+def is_classified(name: str, *, subject: str) -> bool:
+    """Tell whether an integer field's meaning is known here."""
+    return (
+        name in MONEY_FIELDS
+        or name in NUMBER_FIELDS
+        or name == "day"
+        or name.endswith(("_day", "_ms"))
+        or name in {"outcome", "code"}
+        or name in ENUM_FIELDS
+        or (subject.partition("_")[0], name) in _SUBJECT_ENUMS
+    )

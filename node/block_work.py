@@ -1,0 +1,142 @@
+"""Build and validate blocks for the runtime: ledger, pool, candidates and the wall clock brought together.
+
+Synchronous and free of the network: what is missing is reported by an exception, and the runtime asks for it.
+"""
+
+from collections.abc import Callable
+
+from chain.certificate import Certificate
+from chain.clock import to_block_ms, to_wall_ms
+from chain.execution import Draft, Executed, ExecutionFailed, execute_block
+from chain.ledger import Ledger
+from chain.mempool import Mempool
+from chain.transaction import Transaction
+from chain.types import Hash, TxId
+from chain.validation import Freshness, get_blob_hash, validate_block
+from consensus.events import BlockContent
+from node.candidates import Candidates
+
+RevealNext = Callable[[bytes], bytes]
+"""Given the last revealed link of this validator, return the one that hashes to it."""
+
+
+class BlockWorker:
+    """Make and check the blocks of one node."""
+
+    def __init__(
+        self,
+        *,
+        ledger: Ledger,
+        mempool: Mempool,
+        candidates: Candidates,
+        get_wall_ms: Callable[[], int],
+        validator_key: bytes,
+        reveal_next: RevealNext,
+        get_last_link: Callable[[], bytes],
+    ) -> None:
+        self._ledger = ledger
+        self._mempool = mempool
+        self._candidates = candidates
+        self._get_wall_ms = get_wall_ms
+        self._validator_key = validator_key
+        self._reveal_next = reveal_next
+        self._get_last_link = get_last_link
+        self.parameters = ledger.genesis.parameters
+        self._clock = ledger.genesis.clock
+
+    def get_block_ms(self) -> int:
+        """Return block time by this node's wall clock."""
+        return to_block_ms(self._clock, self._get_wall_ms())
+
+    def validate(self, content: BlockContent, *, is_fresh: bool) -> Executed:
+        """Return the executed block, from what is kept or by executing it.
+
+        Raises BodiesMissing, RootMismatch, and what `validate_block` raises.
+        """
+        kept = self._candidates.get_executed(content.block_hash)
+        transactions = kept.transactions if kept else self._candidates.assemble(content)
+        return self.validate_transactions(content, transactions, is_fresh=is_fresh, kept=kept)
+
+    def validate_transactions(
+        self,
+        content: BlockContent,
+        transactions: tuple[Transaction, ...],
+        *,
+        is_fresh: bool,
+        kept: Executed | None = None,
+    ) -> Executed:
+        """Return the executed block of these transactions."""
+        if kept is not None and not is_fresh:
+            return kept
+        try:
+            executed = validate_block(
+                self._ledger,
+                header=content.header,
+                parent_certificate=content.parent_certificate,
+                transactions=transactions,
+                parameters=self.parameters,
+                clock=self._clock,
+                has_transaction=self._ledger.has_transaction,
+                freshness=Freshness(wall_ms=self._get_wall_ms(), has_blob=self._ledger.has_blob) if is_fresh else None,
+            )
+        except ExecutionFailed as error:
+            self._mempool.evict(error.tx_id)
+            raise
+        self._candidates.add_executed(executed)
+        return executed
+
+    def build(self, parent_certificate: Certificate, *, allow_empty: bool) -> Executed | None:
+        """Return a fresh executed block on the head, or None where there is nothing to put into one."""
+        head = self._ledger.header
+        latest = head.timestamp_ms + self.parameters.advance_max_ms
+        timestamp_ms = min(max(head.timestamp_ms + 1, self.get_block_ms()), latest)
+        while True:
+            transactions = self._select(timestamp_ms)
+            if not transactions and not (allow_empty and self._is_empty_due(timestamp_ms, latest)):
+                return None
+            draft = Draft(
+                timestamp_ms=timestamp_ms,
+                proposer=self._validator_key,
+                reveal=self._reveal_next(self._get_last_link()),
+                parent_certificate=parent_certificate,
+                transactions=transactions,
+            )
+            try:
+                executed = execute_block(self._ledger, draft)
+            except ExecutionFailed as error:
+                self._mempool.evict(error.tx_id)
+                continue
+            self._candidates.add_executed(executed)
+            return executed
+
+    def _is_empty_due(self, timestamp_ms: int, latest: int) -> bool:
+        if timestamp_ms == latest:
+            return True
+        parent_wall_ms = to_wall_ms(self._clock, self._ledger.header.timestamp_ms)
+        return to_wall_ms(self._clock, timestamp_ms) >= parent_wall_ms + self.parameters.idle_interval_ms
+
+    def _select(self, timestamp_ms: int) -> tuple[Transaction, ...]:
+        """Take from the pool what may be included: not yet run, and with its blob here."""
+        chosen = self._mempool.select(block_ms=timestamp_ms, turn=self._ledger.height + 1)
+        stale: list[TxId] = []
+        usable: list[Transaction] = []
+        for transaction in chosen:
+            if self._ledger.has_transaction(transaction.tx_id):
+                stale.append(transaction.tx_id)
+                continue
+            blob_hash = get_blob_hash(transaction)
+            if blob_hash is None or self._ledger.has_blob(blob_hash):
+                usable.append(transaction)
+        if stale:
+            self._mempool.remove_committed(stale)
+        return tuple(usable)
+
+
+def build_content(executed: Executed) -> BlockContent:
+    """Return what a proposal of an executed block lists."""
+    return BlockContent(
+        block_hash=Hash(executed.block_hash),
+        header=executed.header,
+        parent_certificate=executed.parent_certificate,
+        items=tuple((transaction.tx_id, transaction.signature) for transaction in executed.transactions),
+    )

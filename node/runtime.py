@@ -1,0 +1,493 @@
+"""The loop that drives the consensus core: the one writer (design 1).
+
+It feeds events to the pure core and carries out each `Effects` record from top to bottom: persist, send, commit,
+check, build, timers, sync, faults. Nothing is sent before what it rests on is durable. One event at a time; every
+failure of disk or of an own invariant stops the node.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import Protocol, assert_never
+
+from chain.certificate import Certificate
+from chain.clock import to_wall_ms
+from chain.errors import GongjiError, InvalidBlock, InvariantViolation, StoreError
+from chain.execution import Executed
+from chain.ledger import Ledger
+from chain.mempool import Mempool
+from chain.types import Hash, View
+from chain.validation import BlobMissing, HeldUntil
+from consensus import core
+from consensus.config import Config
+from consensus.effects import (
+    BuildBlock,
+    CancelTimer,
+    CatchUp,
+    CheckBlock,
+    CommitBlock,
+    Effects,
+    EnterQuarantine,
+    Evidence,
+    Fault,
+    FetchBlock,
+    Note,
+    PersistRecord,
+    Send,
+    SetTimer,
+    Stop,
+)
+from consensus.events import (
+    BlockContent,
+    BlockFetched,
+    Built,
+    Checked,
+    Committed,
+    Event,
+    HeadInfo,
+    NothingToBuild,
+    PoolChanged,
+    Signed,
+    Start,
+    TimerExpired,
+    TimerId,
+    Verdict,
+)
+from consensus.messages import Message, OwnMessage, encode_message, get_kind
+from consensus.state import State
+from node.block_work import BlockWorker, build_content
+from node.candidates import BodiesMissing, Candidates, RootMismatch
+from node.wire import CONSENSUS_FIRST
+
+BODIES_WAIT_MS = 3_000
+"""How long a check waits for bodies before it is answered UNAVAILABLE."""
+
+
+class Clock(Protocol):
+    """Wall and monotonic time."""
+
+    def wall_ms(self) -> int:
+        """Return milliseconds since 1970."""
+
+    def now_ms(self) -> int:
+        """Return monotonic milliseconds."""
+
+
+class Signer(Protocol):
+    """Guard and journal together: makes own messages durable before they may be sent."""
+
+    def persist(self, records: tuple[PersistRecord, ...]) -> list[OwnMessage]:
+        """Sign, journal and sync; return the signed messages in order. Raises on a refusal or a failed disk."""
+
+    def drop_below(self, height: int) -> None:
+        """Drop journal records of heights up to and including this one: their batch is durable."""
+
+
+class Network(Protocol):
+    """What the runtime sends through."""
+
+    def send(self, index: int, kind: int, payload: bytes) -> bool:
+        """Queue a frame for a peer."""
+
+    def broadcast(self, kind: int, payload: bytes) -> None:
+        """Queue a frame for all peers."""
+
+
+class Fetcher(Protocol):
+    """Asks peers for what is missing."""
+
+    def want_bodies(self, tx_ids: tuple[bytes, ...], holders: tuple[int, ...]) -> None:
+        """Ask for bodies."""
+
+    def want_blob(self, blob_hash: bytes, holders: tuple[int, ...]) -> None:
+        """Ask for a blob."""
+
+    def want_content(self, block_hash: bytes, holders: tuple[int, ...]) -> None:
+        """Ask for a block's content by its hash, until the height moves."""
+
+    def catch_up(self, height: int, peer: int) -> None:
+        """Fetch committed blocks from a peer."""
+
+
+class Observer(Protocol):
+    """Told of what happened, for metrics, waiting clients and logs."""
+
+    def on_committed(self, executed: Executed) -> None:
+        """A block is durable."""
+
+    def on_fault(self, fault: Fault) -> None:
+        """The core noticed something."""
+
+
+class Runtime:
+    """Owns the core's state; only it commits."""
+
+    def __init__(
+        self,
+        *,
+        config: Config,
+        ledger: Ledger,
+        mempool: Mempool,
+        candidates: Candidates,
+        worker: BlockWorker,
+        signer: Signer,
+        network: Network,
+        observer: Observer,
+        clock: Clock,
+        stop: Callable[[str], None],
+    ) -> None:
+        self.config = config
+        self.ledger = ledger
+        self.mempool = mempool
+        self.candidates = candidates
+        self._worker = worker
+        self._signer = signer
+        self._network = network
+        self._observer = observer
+        self._clock = clock
+        self._stop = stop
+        self.fetcher: Fetcher | None = None
+        self.state: State | None = None
+        self._queue: deque[Event] = deque()
+        self._is_running = False
+        self._is_stopped = False
+        self._timers: dict[TimerId, asyncio.TimerHandle] = {}
+        self._check: CheckBlock | None = None
+        self._check_handle: asyncio.TimerHandle | None = None
+        self._check_deadline_ms = 0
+        self._pending_commit: CommitBlock | None = None
+        self._build: BuildBlock | None = None
+        self._build_handle: asyncio.TimerHandle | None = None
+        self._last_fresh_ms = 0
+        self._had_transactions = False
+        self._fetching: Hash | None = None
+
+    # --- driving the core ---
+
+    def begin(self, start: Start) -> None:
+        """Make the core's state and carry out its first effects."""
+        self._had_transactions = start.has_transactions
+        self.state, effects = core.begin(self.config, start)
+        self._guarded(lambda: self._carry_out(effects))
+        self._run()
+
+    def feed(self, event: Event) -> None:
+        """Hand an event to the core; runs it and what follows from it at once."""
+        self._queue.append(event)
+        if not self._is_running:
+            self._run()
+
+    def _run(self) -> None:
+        if self._is_running or self._is_stopped or self.state is None:
+            return
+        self._is_running = True
+        try:
+            self._guarded(self._drain)
+        finally:
+            self._is_running = False
+
+    def _drain(self) -> None:
+        while self._queue and not self._is_stopped and self.state is not None:
+            event = self._queue.popleft()
+            self.state, effects = core.step(self.state, event)
+            self._carry_out(effects)
+
+    def _guarded(self, work: Callable[[], None]) -> None:
+        """Run; whatever fails of ours stops the node rather than let it go on from a wrong state."""
+        try:
+            work()
+        except (StoreError, InvariantViolation, GongjiError, OSError) as error:
+            self.halt(f"{type(error).__name__}: {error}")
+
+    def halt(self, reason: str) -> None:
+        """Stop signing and sending; tell the composer to end the process."""
+        if not self._is_stopped:
+            self._is_stopped = True
+            self._cancel_all()
+            self._stop(reason)
+
+    def _cancel_all(self) -> None:
+        for handle in [*self._timers.values(), self._check_handle, self._build_handle]:
+            if handle is not None:
+                handle.cancel()
+        self._timers.clear()
+
+    def close(self) -> None:
+        """End without a failure."""
+        self._is_stopped = True
+        self._cancel_all()
+
+    def times(self) -> tuple[int, int]:
+        """Return (monotonic ms, wall ms)."""
+        return self._clock.now_ms(), self._clock.wall_ms()
+
+    # --- effects, in the order of the record ---
+
+    def _carry_out(self, effects: Effects) -> None:
+        signed: list[OwnMessage] = []
+        if effects.persist:
+            signed = self._signer.persist(effects.persist)
+        for send in effects.send:
+            self._send(send)
+        if effects.commit is not None:
+            self._pending_commit = effects.commit
+            self._try_commit()
+        for check in effects.check:
+            self._begin_check(check)
+        if effects.build is not None:
+            self._plan_build(effects.build)
+        for timer in effects.timers:
+            self._set_timer(timer)
+        for task in effects.sync:
+            self._sync(task)
+        for fault in effects.faults:
+            self._observer.on_fault(fault)
+            match fault:
+                case Stop(reason=reason):
+                    self.halt(reason)
+                case Evidence() | EnterQuarantine() | Note():
+                    pass
+                case _:
+                    assert_never(fault)
+        if signed:
+            now, wall = self.times()
+            self._queue.extendleft(Signed(message, now, wall) for message in reversed(signed))
+
+    def _send(self, send: Send) -> None:
+        message: Message = send.message
+        kind = CONSENSUS_FIRST + get_kind(message)
+        payload = encode_message(message)
+        if send.to is None:
+            self._network.broadcast(kind, payload)
+        else:
+            self._network.send(send.to, kind, payload)
+
+    def _set_timer(self, timer: SetTimer | CancelTimer) -> None:
+        handle = self._timers.pop(timer.timer, None)
+        if handle is not None:
+            handle.cancel()
+        if isinstance(timer, SetTimer):
+            loop = asyncio.get_running_loop()
+            self._timers[timer.timer] = loop.call_later(
+                timer.duration_ms / 1000, self._on_timer, timer.timer, timer.token
+            )
+
+    def _on_timer(self, timer: TimerId, token: int) -> None:
+        now, wall = self.times()
+        self.feed(TimerExpired(timer, token, now, wall))
+
+    def _sync(self, task: FetchBlock | CatchUp) -> None:
+        if self.fetcher is None:
+            return
+        match task:
+            case FetchBlock():
+                content = self.candidates.get_content(task.block_hash)
+                if content is None:
+                    self._fetching = task.block_hash
+                    self.fetcher.want_content(task.block_hash, task.holders)
+                else:
+                    now, wall = self.times()
+                    self._queue.append(BlockFetched(content, now, wall))
+            case CatchUp():
+                self.fetcher.catch_up(task.height, task.peer)
+            case _:
+                assert_never(task)
+
+    # --- check ---
+
+    def _begin_check(self, check: CheckBlock) -> None:
+        self.candidates.add_content(check.content)
+        self._check = check
+        self._check_deadline_ms = self._clock.now_ms() + BODIES_WAIT_MS
+        self._try_check()
+
+    def _try_check(self) -> None:
+        check = self._check
+        if check is None:
+            return
+        if self._check_handle is not None:
+            self._check_handle.cancel()
+            self._check_handle = None
+        if check.height != self.ledger.height + 1:
+            self._check = None
+            return
+        try:
+            self._worker.validate(check.content, is_fresh=check.is_fresh)
+        except HeldUntil as held:
+            self._retry_check(max(1, held.wall_ms - self._clock.wall_ms()))
+        except BodiesMissing as missing:
+            if self.fetcher is not None:
+                self.fetcher.want_bodies(missing.tx_ids, check.holders)
+            self._wait_for_parts(check, "bodies are missing")
+        except BlobMissing as missing_blob:
+            if self.fetcher is not None:
+                self.fetcher.want_blob(missing_blob.blob_hash, check.holders)
+            self._wait_for_parts(check, "a blob is missing")
+        except RootMismatch:
+            self._answer_check(check, Verdict.UNAVAILABLE, "the listed transactions do not match the root")
+        except InvalidBlock as error:
+            self._answer_check(check, Verdict.INVALID, str(error))
+        else:
+            self._answer_check(check, Verdict.VALID, "")
+
+    def _wait_for_parts(self, check: CheckBlock, reason: str) -> None:
+        if self._clock.now_ms() >= self._check_deadline_ms:
+            self._answer_check(check, Verdict.UNAVAILABLE, reason)
+        else:
+            self._retry_check(200)
+
+    def _retry_check(self, delay_ms: int) -> None:
+        loop = asyncio.get_running_loop()
+        self._check_handle = loop.call_later(delay_ms / 1000, self._on_check_timer)
+
+    def _on_check_timer(self) -> None:
+        self._guarded(self._try_check)
+        self._run()
+
+    def _answer_check(self, check: CheckBlock, verdict: Verdict, reason: str) -> None:
+        self._check = None
+        now, wall = self.times()
+        self._queue.append(
+            Checked(
+                height=check.height,
+                view=check.view,
+                block_hash=check.block_hash,
+                is_fresh=check.is_fresh,
+                verdict=verdict,
+                reason=reason,
+                now_ms=now,
+                wall_ms=wall,
+            )
+        )
+
+    def on_parts_arrived(self) -> None:
+        """Try again what waited for bodies, blobs or contents."""
+        if self._check is None and self._pending_commit is None and self._fetching is None:
+            return
+        self._guarded(self._try_all)
+        self._run()
+
+    def _try_all(self) -> None:
+        self._try_check()
+        self._try_commit()
+        if self._fetching is not None:
+            content = self.candidates.get_content(self._fetching)
+            if content is not None:
+                self._fetching = None
+                now, wall = self.times()
+                self._queue.append(BlockFetched(content, now, wall))
+
+    # --- commit ---
+
+    def _try_commit(self) -> None:
+        pending = self._pending_commit
+        if pending is None or self.fetcher is None:
+            return
+        if pending.certificate.height <= self.ledger.height:
+            self._pending_commit = None
+            return
+        content = self.candidates.get_content(pending.block_hash)
+        executed = self.candidates.get_executed(pending.block_hash)
+        if executed is None:
+            if content is None:
+                self.fetcher.want_content(pending.block_hash, pending.holders)
+                return
+            try:
+                executed = self._worker.validate(content, is_fresh=False)
+            except BodiesMissing as missing:
+                self.fetcher.want_bodies(missing.tx_ids, pending.holders)
+                return
+            except RootMismatch:
+                self.fetcher.want_content(pending.block_hash, pending.holders)
+                return
+            except InvalidBlock as error:
+                raise InvariantViolation(f"a certified block cannot be reproduced: {error}") from error
+        self.commit(executed, pending.certificate)
+
+    def commit(self, executed: Executed, certificate: Certificate) -> None:
+        """Write a certified block, then tell the core; nothing that asserts the commit leaves before."""
+        self.ledger.commit(executed, certificate)
+        self._pending_commit = None
+        self._check = None
+        self._fetching = None
+        self._signer.drop_below(executed.header.height)
+        self.mempool.remove_committed([transaction.tx_id for transaction in executed.transactions])
+        self.mempool.expire(executed.header.timestamp_ms)
+        self.mempool.release_pins()
+        self.candidates.clear()
+        self._had_transactions = len(self.mempool) > 0
+        self._observer.on_committed(executed)
+        now, wall = self.times()
+        self._queue.append(
+            Committed(
+                head=self.build_head(), has_transactions=self._had_transactions, now_ms=now, wall_ms=wall
+            )
+        )
+
+    def commit_synced(self, executed: Executed, certificate: Certificate) -> None:
+        """Commit a block that the sync client verified."""
+        self._guarded(lambda: self.commit(executed, certificate))
+        self._run()
+
+    def build_head(self) -> HeadInfo:
+        """Return what follows from the durable head."""
+        ledger = self.ledger
+        sets = ledger.validators_record
+        round_record = ledger.round
+        return HeadInfo(
+            certificate=ledger.certificate,
+            embedded_view=View(round_record.parent_view),
+            wall_ms=to_wall_ms(ledger.genesis.clock, ledger.header.timestamp_ms),
+            validators_head=sets.this_set,
+            validators=sets.next_set,
+            skips=round_record.skips,
+            version=ledger.header.version,
+        )
+
+    # --- build ---
+
+    def _plan_build(self, build: BuildBlock) -> None:
+        """Build after the gap of genesis: batching gives the throughput (design 3 and 7)."""
+        self._build = build
+        if self._build_handle is not None:
+            self._build_handle.cancel()
+        due_ms = self._last_fresh_ms + self._worker.parameters.block_gap_ms
+        delay_ms = max(0, due_ms - self._clock.now_ms())
+        loop = asyncio.get_running_loop()
+        self._build_handle = loop.call_later(delay_ms / 1000, self._on_build_timer)
+
+    def _on_build_timer(self) -> None:
+        self._build_handle = None
+        self._guarded(self._do_build)
+        self._run()
+
+    def _do_build(self) -> None:
+        build, state = self._build, self.state
+        if build is None or state is None:
+            return
+        self._build = None
+        if build.height != state.height or build.view != state.view or build.height != self.ledger.height + 1:
+            return
+        self._last_fresh_ms = self._clock.now_ms()
+        executed = self._worker.build(core.compute_parent_certificate(state), allow_empty=build.allow_empty)
+        now, wall = self.times()
+        if executed is None:
+            self._queue.append(
+                NothingToBuild(height=build.height, view=build.view, now_ms=now, wall_ms=wall)
+            )
+            return
+        content: BlockContent = build_content(executed)
+        self.candidates.add_content(content)
+        self._queue.append(
+            Built(height=build.height, view=build.view, content=content, now_ms=now, wall_ms=wall)
+        )
+
+    # --- pool ---
+
+    def on_pool_changed(self) -> None:
+        """Tell the core when the pool became empty or non-empty."""
+        has_transactions = len(self.mempool) > 0
+        if has_transactions != self._had_transactions:
+            self._had_transactions = has_transactions
+            now, wall = self.times()
+            self.feed(PoolChanged(has_transactions, now, wall))
