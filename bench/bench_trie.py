@@ -99,7 +99,9 @@ class Load:
         return sum_operation(x=self.places[index], pseudonym=self.keys[index], leaf=leaf)
 
 
-def measure(flavour: Flavour, leaves: int, store: DictStore | LevelStore, batch: int, batches: int) -> dict[str, object]:
+def measure(
+    flavour: Flavour, leaves: int, store: DictStore | LevelStore, batch: int, batches: int
+) -> dict[str, object]:
     """Fill a tree, then time `batches` blocks of `batch` updates and some proofs."""
     load = Load(flavour, leaves)
     tree = Tree(flavour, b"t", store)
@@ -171,7 +173,9 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=2_000)
     parser.add_argument("--batches", type=int, default=10)
     arguments = parser.parse_args()
-    print(f"{platform.node()} {platform.machine()} Python {platform.python_version()} {time.strftime('%Y-%m-%d')}")
+    print(
+        f"{platform.node()} {platform.machine()} Python {platform.python_version()} {time.strftime('%Y-%m-%d')}"
+    )
     results = []
     for flavour in (MAP, SUM):
         for leaves in arguments.leaves:

@@ -172,7 +172,9 @@ def verify_signature(body: bytes, line: NoteSignature, *, key: NoteKey, verify: 
     return time_s
 
 
-def verify_note(note: bytes, *, keys: Sequence[NoteKey], verify: VerifyFunction) -> tuple[Checkpoint, list[NoteKey]]:
+def verify_note(
+    note: bytes, *, keys: Sequence[NoteKey], verify: VerifyFunction
+) -> tuple[Checkpoint, list[NoteKey]]:
     """Check a signed checkpoint; return it with those of `keys` that signed it, in the order of `keys`.
 
     Lines of unknown keys are passed over, as the specification demands; whether the keys found are enough is the

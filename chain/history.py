@@ -1,11 +1,12 @@
 """The append-only history tree (RFC 6962, SHA-256), kept as tiles of 256 hashes (C2SP tlog-tiles). Pure.
 
-Leaf hash = SHA-256(0x00 || entry), node hash = SHA-256(0x01 || left || right), empty root = SHA-256(""). A lone node on
-the right edge is carried up unhashed, never doubled (pitfalls L12).
+Leaf hash = SHA-256(0x00 || entry), node hash = SHA-256(0x01 || left || right), empty root = SHA-256("").
+A lone node on the right edge is carried up unhashed, never doubled (pitfalls L12).
 
 A tile of level l holds 256 consecutive roots of full subtrees of 256^l leaves. Key of a stored tile:
-`level u8 || index u64`; the last tile of a level is partial and rewritten by each block that adds to it. The same
-functions over a list make the transactions root of a block.
+`level u8 || index u64`, behind the prefix that the store gives to this table; the last tile of a level is
+partial and rewritten by each block that adds to it. The same functions over a list make the transactions
+root of a block.
 """
 
 import hashlib
@@ -33,15 +34,15 @@ class TileReader(Protocol):
     """Where tiles are read from."""
 
     def get(self, key: bytes, /) -> bytes | None:
-        """Return the tile under `level u8 || index u64`, None if there is none."""
+        """Return the tile under `prefix || level u8 || index u64`, None if there is none."""
 
 
-def compute_leaf_hash(entry: bytes) -> Hash:
+def hash_leaf(entry: bytes) -> Hash:
     """Return SHA-256(0x00 || entry)."""
     return Hash(hashlib.sha256(LEAF_PREFIX + entry).digest())
 
 
-def compute_node_hash(left: bytes, right: bytes) -> Hash:
+def hash_node(left: bytes, right: bytes) -> Hash:
     """Return SHA-256(0x01 || left || right)."""
     return Hash(hashlib.sha256(NODE_PREFIX + left + right).digest())
 
@@ -52,7 +53,10 @@ def merkle_root(entries: Sequence[bytes]) -> Hash:
 
 
 def inclusion_path(entries: Sequence[bytes], index: int) -> list[Hash]:
-    """Return the path of entry `index`, the leaf's sibling first; IndexError unless 0 <= index < len(entries)."""
+    """Return the path of entry `index`, the leaf's sibling first.
+
+    Raises IndexError unless 0 <= index < len(entries).
+    """
     if not 0 <= index < len(entries):
         raise IndexError(f"entry {index} of {len(entries)}")
     hashes = [hashlib.sha256(LEAF_PREFIX + entry).digest() for entry in entries]
@@ -66,7 +70,7 @@ def inclusion_path(entries: Sequence[bytes], index: int) -> list[Hash]:
     return path
 
 
-class LogFrontier(msgspec.Struct, frozen=True):
+class HistoryFrontier(msgspec.Struct, frozen=True):
     """The right edge of the tree: all that appending needs."""
 
     size: int = 0
@@ -76,21 +80,25 @@ class LogFrontier(msgspec.Struct, frozen=True):
     tails: tuple[bytes, ...] = ()
     """For each tile level the hashes of its partial last tile; no bytes if the last tile is full."""
 
-    @property
+    @classmethod
+    def empty(cls) -> "HistoryFrontier":
+        """Return the frontier of the tree without leaves."""
+        return cls()
+
     def root(self) -> Hash:
         """Return the root over all leaves."""
         if not self.peaks:
             return EMPTY_HISTORY_ROOT
         digest = self.peaks[-1]
         for peak in self.peaks[-2::-1]:
-            digest = compute_node_hash(peak, digest)
+            digest = hash_node(peak, digest)
         return Hash(digest)
 
-    def append(self, leaf_hashes: Iterable[bytes]) -> tuple["LogFrontier", list[tuple[bytes, bytes]]]:
+    def append(self, leaf_hashes: Iterable[bytes]) -> tuple["HistoryFrontier", list[tuple[bytes, bytes]]]:
         """Return the frontier after these leaves, and the tiles to write in key order.
 
-        Nothing here changes, so several proposals can append to one frontier. Raises InvariantViolation if a hash has
-        not 32 bytes.
+        Nothing here changes, so several proposals can append to one frontier. Raises InvariantViolation
+        if a hash has not 32 bytes.
         """
         size = self.size
         peaks = list(self.peaks)
@@ -112,13 +120,16 @@ class LogFrontier(msgspec.Struct, frozen=True):
         for level, tail in enumerate(tails):
             if tail and (level >= len(self.tails) or tail != self.tails[level]):
                 writes[encode_tile_key(level, size >> TILE_HEIGHT * (level + 1))] = bytes(tail)
-        after = LogFrontier(size=size, peaks=tuple(peaks), tails=tuple(bytes(tail) for tail in tails))
+        after = HistoryFrontier(size=size, peaks=tuple(peaks), tails=tuple(bytes(tail) for tail in tails))
         return after, sorted(writes.items())
 
 
-def load_frontier(reader: TileReader, size: int) -> LogFrontier:
-    """Read the frontier of the tree with `size` leaves from its last tiles; StoreError if one is damaged or missing."""
-    tiles = _Tiles(reader)
+def load_frontier(reader: TileReader, *, size: int, prefix: bytes = b"") -> HistoryFrontier:
+    """Read the frontier of the tree with `size` leaves from its last tiles.
+
+    Raises StoreError if one is damaged or missing.
+    """
+    tiles = _Tiles(reader, prefix)
     peaks: list[bytes] = []
     tails: list[bytes] = []
     level = 0
@@ -135,27 +146,27 @@ def load_frontier(reader: TileReader, size: int) -> LogFrontier:
                 found.append(_fold(_cut(tail[HASH_BYTES * start : HASH_BYTES * (start + (1 << height))])))
         peaks = [*reversed(found), *peaks]
         level += 1
-    return LogFrontier(size=size, peaks=tuple(peaks), tails=tuple(tails))
+    return HistoryFrontier(size=size, peaks=tuple(peaks), tails=tuple(tails))
 
 
-def load_root(reader: TileReader, size: int) -> Hash:
+def load_root(reader: TileReader, *, size: int, prefix: bytes = b"") -> Hash:
     """Compute the root that the tree had when it held `size` leaves."""
-    return EMPTY_HISTORY_ROOT if not size else _Tiles(reader).compute_range(0, size)
+    return EMPTY_HISTORY_ROOT if not size else _Tiles(reader, prefix).compute_range(0, size)
 
 
-def load_leaf_hash(reader: TileReader, index: int) -> Hash:
+def load_leaf_hash(reader: TileReader, *, index: int, prefix: bytes = b"") -> Hash:
     """Read the hash of one leaf; StoreError if its tile is damaged or missing."""
-    return _Tiles(reader).compute_range(index, index + 1)
+    return _Tiles(reader, prefix).compute_range(index, index + 1)
 
 
-def inclusion_proof(reader: TileReader, index: int, size: int) -> list[Hash]:
-    """Return the path of leaf `index` in the tree of `size` leaves (RFC 6962 2.1.1), the leaf's sibling first.
+def inclusion_proof(reader: TileReader, *, index: int, size: int, prefix: bytes = b"") -> list[Hash]:
+    """Return the path of leaf `index` in the tree of `size` leaves (RFC 6962 2.1.1), its sibling first.
 
     Raises IndexError unless 0 <= index < size, StoreError if a tile is damaged or missing.
     """
     if not 0 <= index < size:
         raise IndexError(f"leaf {index} of {size}")
-    tiles = _Tiles(reader)
+    tiles = _Tiles(reader, prefix)
     path = []
     start, end = 0, size
     while end - start > 1:
@@ -170,7 +181,7 @@ def inclusion_proof(reader: TileReader, index: int, size: int) -> list[Hash]:
     return path
 
 
-def consistency_proof(reader: TileReader, old_size: int, new_size: int) -> list[Hash]:
+def consistency_proof(reader: TileReader, *, old_size: int, new_size: int, prefix: bytes = b"") -> list[Hash]:
     """Return the proof that the tree of `new_size` leaves continues that of `old_size` (RFC 6962 2.1.2).
 
     Raises IndexError unless 0 <= old_size <= new_size, StoreError if a tile is damaged or missing.
@@ -179,7 +190,7 @@ def consistency_proof(reader: TileReader, old_size: int, new_size: int) -> list[
         raise IndexError(f"from size {old_size} to {new_size}")
     if old_size in {0, new_size}:
         return []
-    tiles = _Tiles(reader)
+    tiles = _Tiles(reader, prefix)
     path = []
     start, end = 0, new_size
     while old_size != end:
@@ -199,7 +210,8 @@ def consistency_proof(reader: TileReader, old_size: int, new_size: int) -> list[
 def verify_inclusion(*, root: bytes, size: int, index: int, leaf_hash: bytes, path: Sequence[bytes]) -> None:
     """Check that the tree with this root and size holds `leaf_hash` at `index` (RFC 9162 2.1.3.2).
 
-    Compute `leaf_hash` from the entry yourself: a hash that the prover supplies proves nothing. Raises ProofError.
+    Compute `leaf_hash` from the entry yourself: a hash that the prover supplies proves nothing.
+    Raises ProofError.
     """
     if not 0 <= index < size <= SIZE_MAX:
         raise ProofError(f"leaf {index} of {size}")
@@ -210,12 +222,12 @@ def verify_inclusion(*, root: bytes, size: int, index: int, leaf_hash: bytes, pa
         if not last:
             raise ProofError("the path is too long")
         if position & 1 or position == last:
-            digest = compute_node_hash(sibling, digest)
+            digest = hash_node(sibling, digest)
             while position and not position & 1:
                 position >>= 1
                 last >>= 1
         else:
-            digest = compute_node_hash(digest, sibling)
+            digest = hash_node(digest, sibling)
         position >>= 1
         last >>= 1
     if last:
@@ -227,7 +239,7 @@ def verify_inclusion(*, root: bytes, size: int, index: int, leaf_hash: bytes, pa
 def verify_consistency(
     *, old_size: int, old_root: bytes, new_size: int, new_root: bytes, path: Sequence[bytes]
 ) -> None:
-    """Check that the tree of `new_size` leaves starts with the `old_size` leaves of the old one (RFC 9162 2.1.4.2).
+    """Check that the tree of `new_size` leaves starts with those of the old one (RFC 9162 2.1.4.2).
 
     Raises ProofError.
     """
@@ -253,12 +265,12 @@ def verify_consistency(
         if not last:
             raise ProofError("the path is too long")
         if position & 1 or position == last:
-            old, new = compute_node_hash(sibling, old), compute_node_hash(sibling, new)
+            old, new = hash_node(sibling, old), hash_node(sibling, new)
             while position and not position & 1:
                 position >>= 1
                 last >>= 1
         else:
-            new = compute_node_hash(new, sibling)
+            new = hash_node(new, sibling)
         position >>= 1
         last >>= 1
     if last:
@@ -273,7 +285,7 @@ def encode_tile_key(level: int, index: int) -> bytes:
 
 
 def encode_tile_path(level: int, index: int, width: int = TILE_HASHES) -> str:
-    """Return the C2SP path of a tile below the log's prefix: `tile/<L>/<N>[.p/<W>]`, N in groups of three digits."""
+    """Return the C2SP path of a tile, `tile/<L>/<N>[.p/<W>]`, with N in groups of three digits."""
     digits = f"{index:03d}"
     digits = digits.zfill(-(-len(digits) // 3) * 3)
     groups = [digits[start : start + 3] for start in range(0, len(digits), 3)]
@@ -281,8 +293,10 @@ def encode_tile_path(level: int, index: int, width: int = TILE_HASHES) -> str:
     return f"tile/{level}/{number}" + ("" if width == TILE_HASHES else f".p/{width}")
 
 
-def load_tile(reader: TileReader, *, level: int, index: int, width: int, size: int) -> bytes | None:
-    """Return the first `width` hashes (1..256) of a tile, None if the tree of `size` leaves has not so many there.
+def load_tile(
+    reader: TileReader, *, level: int, index: int, width: int, size: int, prefix: bytes = b""
+) -> bytes | None:
+    """Return the first `width` hashes of a tile, None if the tree of `size` leaves has not so many there.
 
     Raises StoreError if the tile is damaged or missing.
     """
@@ -290,14 +304,15 @@ def load_tile(reader: TileReader, *, level: int, index: int, width: int, size: i
         return None
     if index * TILE_HASHES + width > size >> TILE_HEIGHT * level:
         return None
-    return _Tiles(reader).read(level, index, width)
+    return _Tiles(reader, prefix).read(level, index, width)
 
 
 class _Tiles:
     """Reads each tile once for one proof."""
 
-    def __init__(self, reader: TileReader) -> None:
+    def __init__(self, reader: TileReader, prefix: bytes) -> None:
         self._reader = reader
+        self._prefix = prefix
         self._read: dict[bytes, bytes] = {}
 
     def read(self, level: int, index: int, width: int) -> bytes:
@@ -305,7 +320,7 @@ class _Tiles:
         key = encode_tile_key(level, index)
         tile = self._read.get(key)
         if tile is None:
-            tile = self._reader.get(key)
+            tile = self._reader.get(self._prefix + key)
             if tile is None or len(tile) > TILE_BYTES or len(tile) % HASH_BYTES:
                 raise StoreError(f"history: tile {index} of level {level} is missing or damaged")
             self._read[key] = tile
@@ -314,14 +329,14 @@ class _Tiles:
         return tile[: width * HASH_BYTES]
 
     def compute_range(self, start: int, end: int) -> Hash:
-        """Return the root over the leaves start..end-1; start is a multiple of a power of two >= end - start."""
+        """Return the root over the leaves start..end-1, a subtree: its split falls on a power of two."""
         digest = b""
         # Full subtrees from the right, each the largest that ends where the last one began.
         while end > start:
             height = min((end & -end).bit_length() - 1, (end - start).bit_length() - 1)
             end -= 1 << height
             subtree = self._compute_full(height, end >> height)
-            digest = compute_node_hash(subtree, digest) if digest else subtree
+            digest = hash_node(subtree, digest) if digest else subtree
         return Hash(digest)
 
     def _compute_full(self, height: int, index: int) -> bytes:
@@ -332,7 +347,9 @@ class _Tiles:
         return _fold(_cut(hashes[start * HASH_BYTES :]))
 
 
-def _extend(tails: list[bytearray], writes: dict[bytes, bytes], *, level: int, index: int, digest: bytes) -> None:
+def _extend(
+    tails: list[bytearray], writes: dict[bytes, bytes], *, level: int, index: int, digest: bytes
+) -> None:
     """Add the `index`-th hash of a tile level; a tile that is full goes to `writes`."""
     if level == len(tails):
         tails.append(bytearray())
@@ -355,7 +372,8 @@ def _fold(hashes: list[bytes]) -> Hash:
 def _pair_up(hashes: list[bytes]) -> list[bytes]:
     """Return the next row of the tree; a lone last hash goes up as it is."""
     row = [
-        hashlib.sha256(NODE_PREFIX + hashes[at] + hashes[at + 1]).digest() for at in range(0, len(hashes) - 1, 2)
+        hashlib.sha256(NODE_PREFIX + hashes[at] + hashes[at + 1]).digest()
+        for at in range(0, len(hashes) - 1, 2)
     ]
     if len(hashes) % 2:
         row.append(hashes[-1])

@@ -88,6 +88,8 @@ class Overlay:
         self._leaf_ops: dict[PoolKey, dict[LeafKey, Leaf | None]] = {}
         self._trees: dict[PoolKey, PoolTree] = {}
         self._undo: list[tuple[dict[object, object], object, object]] = []
+        self._undo_offset = 0
+        """How many undo steps were forgotten: marks count from the start of the block."""
 
     # --- records ---
 
@@ -129,25 +131,27 @@ class Overlay:
         ops[key] = leaf
 
     def tree(self, pool: PoolKey) -> PoolTree:
-        """Return the pool's tree with every noted leaf change in it; between transactions only."""
+        """Return the pool's tree with every noted leaf change in it; what was done before can no longer be undone."""
         tree = self._trees.get(pool)
         if tree is None:
             tree = self._trees[pool] = self._base.open_pool_tree(pool)
         ops = self._leaf_ops.pop(pool, None)
         if ops:
             tree.update([_build_operation(key, leaf) for key, leaf in ops.items()])
-            self._undo.clear()
+            self.release()
         return tree
 
     # --- rollback ---
 
     def savepoint(self) -> int:
         """Return a mark for `rollback`."""
-        return len(self._undo)
+        return self._undo_offset + len(self._undo)
 
     def rollback(self, mark: int) -> None:
-        """Undo everything since the mark."""
-        while len(self._undo) > mark:
+        """Undo everything since the mark; raise `InvariantViolation` if that was released or flushed to a tree."""
+        if mark < self._undo_offset:
+            raise InvariantViolation("changes that were released cannot be rolled back")
+        while self._undo_offset + len(self._undo) > mark:
             target, key, before = self._undo.pop()
             if before is _MISSING:
                 del target[key]
@@ -156,6 +160,7 @@ class Overlay:
 
     def release(self) -> None:
         """Forget the undo list: what was done so far stays in the block."""
+        self._undo_offset += len(self._undo)
         self._undo.clear()
 
     # --- results ---
@@ -163,7 +168,7 @@ class Overlay:
     def changed(self, mark: int) -> Iterator[bytes]:
         """Yield the map keys written since the mark, each once, in the order of first writing."""
         seen: dict[bytes, None] = {}
-        for target, key, _ in self._undo[mark:]:
+        for target, key, _ in self._undo[max(0, mark - self._undo_offset) :]:
             if target is self._changes:
                 seen[cast("bytes", key)] = None
         yield from seen

@@ -225,7 +225,9 @@ def compute_packed_sums(entries: bytes) -> int:
 
 def pack_sums(sums: Sums) -> int:
     """Return the four fields as one integer of 320 bits: adding it adds all four, as long as none overflows."""
-    return sums.count << COUNT_SHIFT | sums.weight << WEIGHT_SHIFT | sums.weight_x << WEIGHT_X_SHIFT | sums.rem
+    return (
+        sums.count << COUNT_SHIFT | sums.weight << WEIGHT_SHIFT | sums.weight_x << WEIGHT_X_SHIFT | sums.rem
+    )
 
 
 def unpack_sums(packed: int) -> Sums:

@@ -140,7 +140,11 @@ class Tree(TreeView):
     """
 
     def __init__(
-        self, flavour: Flavour, tag: bytes, reader: RecordReader, cache_entries_max: int = CACHE_ENTRIES_DEFAULT
+        self,
+        flavour: Flavour,
+        tag: bytes,
+        reader: RecordReader,
+        cache_entries_max: int = CACHE_ENTRIES_DEFAULT,
     ) -> None:
         """Open the tree as last written; StoreError if its root record is damaged."""
         self.tag = tag
@@ -280,7 +284,12 @@ class Pending(TreeView):
             raise InvariantViolation("update of a committed Pending")
         self.version += 1
         self._root = apply_operations(
-            flavour=self.flavour, root=self._root, source=self, changes=self.changes, operations=operations
+            flavour=self.flavour,
+            root=self._root,
+            # The batch looks into these changes by itself; without others between, the tree is next.
+            below=self if self._layers else self.tree,
+            changes=self.changes,
+            operations=operations,
         )
 
     def writes(self, *, height: int = 0) -> list[tuple[bytes, bytes | None]]:

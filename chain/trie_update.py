@@ -74,7 +74,9 @@ class PackedRoot(msgspec.Struct, frozen=True):
     """The four sums as one integer of 320 bits; 0 in a map."""
 
 
-def sort_operations(flavour: Flavour, operations: Iterable[Operation]) -> tuple[list[bytes], list[bytes | None]]:
+def sort_operations(
+    flavour: Flavour, operations: Iterable[Operation]
+) -> tuple[list[bytes], list[bytes | None]]:
     """Return keys and tails in key order, one for each key: the last change of a key counts.
 
     Raises InvariantViolation for a key or tail of wrong length, or a sum leaf that no verifier would accept.
@@ -97,17 +99,23 @@ def sort_operations(flavour: Flavour, operations: Iterable[Operation]) -> tuple[
 
 
 def apply_operations(
-    *, flavour: Flavour, root: PackedRoot, source: RecordSource, changes: Changes, operations: Iterable[Operation]
+    *,
+    flavour: Flavour,
+    root: PackedRoot,
+    below: RecordSource,
+    changes: Changes,
+    operations: Iterable[Operation],
 ) -> PackedRoot:
     """Apply a batch to the tree under `root`, put changed records in `changes`, return the new root.
 
-    Deleting a key that is not there changes nothing. `source` must find what is in `changes` too. Raises
+    Deleting a key that is not there changes nothing. `below` finds the records
+    that are not in `changes`. Raises
     InvariantViolation before anything is changed if an operation is malformed, StoreError if a record is damaged.
     """
     keys, tails = sort_operations(flavour, operations)
     if not keys:
         return root
-    batch = _Batch(flavour, source, changes, keys, tails)
+    batch = _Batch(flavour, below, changes, keys, tails)
     if root.kind == INNER:
         page = batch.own_page(ROOT_NODE)
         kind, digest, delta = batch.visit_node(page, 0, ROOT_NODE, 0, 0, len(keys))
@@ -123,6 +131,7 @@ class _Batch:
     """
 
     __slots__ = (
+        "below",
         "bucket_prefix",
         "buckets",
         "entry_bytes",
@@ -134,19 +143,18 @@ class _Batch:
         "node_prefix",
         "pages",
         "record_bytes",
-        "source",
         "tails",
     )
 
     def __init__(
         self,
         flavour: Flavour,
-        source: RecordSource,
+        below: RecordSource,
         changes: Changes,
         keys: list[bytes],
         tails: list[bytes | None],
     ) -> None:
-        self.source = source
+        self.below = below
         self.pages = changes.pages
         self.buckets = changes.buckets
         self.keys = keys
@@ -164,19 +172,21 @@ class _Batch:
         """Return the page of `node` for changing, copied on its first visit."""
         page = self.pages.get(node)
         if page is None:
-            page = self.pages[node] = self.source.get_page(node)[:]
+            page = self.pages[node] = self.below.get_page(node)[:]
         return page
 
     def own_bucket(self, node: int) -> bytes:
         """Return the entries of the bucket at `node`."""
         entries = self.buckets.get(node)
-        return self.source.get_bucket(node) if entries is None else entries
+        return self.below.get_bucket(node) if entries is None else entries
 
-    def visit_node(self, page: Page, slot: int, node: int, depth: int, lo: int, hi: int) -> tuple[int, bytes, int]:
+    def visit_node(
+        self, page: Page, slot: int, node: int, depth: int, lo: int, hi: int
+    ) -> tuple[int, bytes, int]:
         """Apply the changes lo..hi-1 below the inner node in `page[slot]`."""
         if depth == self.levels_max:
             raise StoreError("tree: an inner node below the last key bit")
-        keys = self.keys
+        keys, record_bytes, node_bytes_max = self.keys, self.record_bytes, self.node_bytes_max
         at, shift = depth >> 2, 6 - 2 * (depth & 3)
         changed = bytearray(page[slot])
         delta_total = 0
@@ -201,12 +211,22 @@ class _Batch:
                 kind, digest, delta = self.visit_node(self.own_page(child), 0, child, depth + 1, lo, end)
             else:
                 kind, digest, delta = self.visit_node(page, 1 + digit, child, depth + 1, lo, end)
-            self._put_child(changed, digit, kind, digest, delta)
-            if kind != kind_old:
-                may_merge = True
+            if kind == kind_old == INNER and len(changed) == node_bytes_max:
+                # The common case of `_put_child`, in place: upper nodes have four inner children.
+                start = NODE_HEAD_BYTES + digit * record_bytes
+                changed[start : start + HASH_BYTES] = digest
+                if delta:
+                    middle, stop = start + HASH_BYTES, start + record_bytes
+                    sums = int.from_bytes(changed[middle:stop], "big") + delta
+                    changed[middle:stop] = sums.to_bytes(SUMS_BYTES, "big")
+            else:
+                self._put_child(changed, digit, kind, digest, delta)
+                if kind != kind_old:
+                    may_merge = True
             delta_total += delta
             lo = end
-        if may_merge and INNER not in changed[1:NODE_HEAD_BYTES] and sum(changed[1:NODE_HEAD_BYTES]) <= BUCKET_ENTRIES_MAX:
+        # An inner child alone has more than 16 leaves; its kind, 255, makes this sum too large as well.
+        if may_merge and sum(changed[1:NODE_HEAD_BYTES]) <= BUCKET_ENTRIES_MAX:
             kind, digest = self._merge(page, slot, node, depth, changed)
             return kind, digest, delta_total
         page[slot] = bytes(changed)
@@ -303,7 +323,9 @@ class _Batch:
         while lo < hi:
             digit = entries[lo][at] >> shift & 3
             end = bisect_right(entries, digit, lo, hi, key=lambda entry: entry[at] >> shift & 3)
-            kind, digest, sums = self._build(entries, lo, end, page, 1 + digit, ARITY * node + digit, depth + 1)
+            kind, digest, sums = self._build(
+                entries, lo, end, page, 1 + digit, ARITY * node + digit, depth + 1
+            )
             kinds[digit] = kind
             records.append(digest + sums.to_bytes(SUMS_BYTES, "big") if self.has_sums else digest)
             sums_total += sums
@@ -337,7 +359,9 @@ class _Batch:
     def _find_place(self, entries: bytes, key: bytes) -> int:
         """Return the offset at which an entry with a key that is not there belongs."""
         step = self.entry_bytes
-        return step * bisect_left(range(len(entries) // step), key, key=lambda index: entries[index * step :][: len(key)])
+        return step * bisect_left(
+            range(len(entries) // step), key, key=lambda index: entries[index * step :][: len(key)]
+        )
 
     def _merge_many(self, entries: bytes, lo: int, hi: int) -> tuple[bytes, int]:
         """Apply many changes to a bucket at once; the result may be far over 16 entries."""

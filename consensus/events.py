@@ -66,6 +66,8 @@ class HeadInfo(Struct, frozen=True, kw_only=True):
     """The skip table that holds at head + 1."""
     version: int
     """Protocol version of height head + 1."""
+    version_head: int = 1
+    """Protocol version of the head, whose certificate is checked by it."""
 
 
 class Restored(Struct, frozen=True, kw_only=True):

@@ -151,6 +151,8 @@ class State(Struct, frozen=True, kw_only=True):
     proposal: ProposalSlot | None
     refused: tuple[View, Hash] | None
     """A proposal found invalid in this view."""
+    bad_relays: tuple[int, ...]
+    """Peers whose copy of the proposal of this view did not match its root or could not be completed."""
     new_view: NewView | None
     """The NEW-VIEW installed at h in `view`."""
     selected: Prepared | None
@@ -172,6 +174,8 @@ class State(Struct, frozen=True, kw_only=True):
     """In the order of `TIMERS`."""
     is_view_timer_spent: bool
     """It ran out and nothing has reset it since."""
+    lost_leader: int
+    """The leader whose lost connection the timer is about; -1 for none."""
     status_ms: int
     """When STATUS last went to everybody."""
     is_status_due: bool

@@ -112,6 +112,9 @@ class ChainSnapshot(Protocol):
     ) -> Iterator[Entry]:
         """Yield the entries whose events name a member, claim or instruction (32 bytes), likewise."""
 
+    def prove_inclusion(self, index: int, size: int) -> list[bytes]:
+        """Return the path of leaf `index` of the log in the tree of `size` leaves (RFC 6962 2.1.1)."""
+
     def read_pool_sums(self, pool: PoolKey, x_from: int) -> Sums:
         """Return the sums of the pool's sharing members with X >= x_from, zero where the pool has no tree yet."""
 

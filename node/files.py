@@ -1,7 +1,7 @@
 """Files of a node that must be whole or absent: created once, synced, readable by their owner only.
 
-What lives here knows nothing of what it stores. A failed sync is never tried again: the kernel may have dropped
-the pages and call the next sync a success, so the process stops (pitfalls S8, S10).
+What lives here knows nothing of what it stores. A failed sync is never tried again: the kernel may have
+dropped the pages and call the next sync a success, so the process stops (pitfalls S8, S10).
 """
 
 import os

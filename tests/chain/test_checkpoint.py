@@ -103,7 +103,9 @@ def test_cosignature_line_of_the_specification_is_read() -> None:
 
 
 def test_cosigned_message_is_two_lines_and_the_body() -> None:
-    assert build_cosignature_message(b"body\n", time_s=1679315147) == b"cosignature/v1\ntime 1679315147\nbody\n"
+    assert (
+        build_cosignature_message(b"body\n", time_s=1679315147) == b"cosignature/v1\ntime 1679315147\nbody\n"
+    )
     assert build_cosignature_message(b"", time_s=0) == b"cosignature/v1\ntime 0\n"
 
 
@@ -132,7 +134,9 @@ def test_every_changed_byte_of_body_or_signature_is_refused() -> None:
     note = build_note()
     for key in (LOG_KEY, COSIGNER_KEY):
         verify_note(note, keys=[key], verify=verify)
-        own = encode_signature_line([line for line in decode_note(note)[1] if line.key_id == key.key_id][0]).encode()
+        own = encode_signature_line(
+            [line for line in decode_note(note)[1] if line.key_id == key.key_id][0]
+        ).encode()
         covered = [*range(len(BODY)), *range(note.index(own), note.index(own) + len(own))]
         for at in covered:
             mutated = note[:at] + bytes((note[at] ^ 1,)) + note[at + 1 :]

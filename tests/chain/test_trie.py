@@ -47,7 +47,9 @@ def build_root_bytes(flavour_name: str, batches: list[list[Operation]]) -> bytes
 
 
 @pytest.mark.parametrize("case", VECTORS["trees"], ids=lambda case: f"{case['flavour']}-{case['name']}")
-def test_root_of_each_golden_tree_is_the_published_one(case: dict[str, str | list[list[list[str | None]]]]) -> None:
+def test_root_of_each_golden_tree_is_the_published_one(
+    case: dict[str, str | list[list[list[str | None]]]],
+) -> None:
     batches = case["batches"]
     assert isinstance(batches, list)
     operations = [
@@ -149,7 +151,15 @@ def test_sum_root_of_wrong_length_is_refused(size: int) -> None:
 
 def test_l13_a_bucket_a_node_and_the_other_flavour_never_share_a_hash() -> None:
     # One preimage would need one first byte; all seven prefixes of the trees and the history differ.
-    prefixes = [MAP.bucket_prefix, MAP.node_prefix, SUM.bucket_prefix, SUM.node_prefix, b"\x14", b"\x15", b"\x16"]
+    prefixes = [
+        MAP.bucket_prefix,
+        MAP.node_prefix,
+        SUM.bucket_prefix,
+        SUM.node_prefix,
+        b"\x14",
+        b"\x15",
+        b"\x16",
+    ]
     assert len(set(prefixes) | {b"\x00", b"\x01"}) == len(prefixes) + 2
     # A value made of what an inner node hashes does not become that node: the value's hash has its own prefix.
     inner = MAP.node_prefix + bytes((1, 0, 0, 0)) + b"h" * 32

@@ -182,7 +182,9 @@ def test_l14_every_changed_bit_and_many_wild_changes_of_deep_proofs_are_refused(
     leaves = make_leaves(3_000)
     tree = fill_map(3_000) if flavour is MAP else fill_sum(leaves)
     root, root_bytes = tree.root, tree.root_bytes
-    keys = [map_key(b"key 5"), map_key(b"absent")] if flavour is MAP else [min(leaves), max(leaves), bytes(36)]
+    keys = (
+        [map_key(b"key 5"), map_key(b"absent")] if flavour is MAP else [min(leaves), max(leaves), bytes(36)]
+    )
     for key in keys:
         proof = tree.prove(key)
         tail = tree.entry(key)
@@ -192,7 +194,9 @@ def test_l14_every_changed_bit_and_many_wild_changes_of_deep_proofs_are_refused(
         ]
         for _ in range(4_000):
             start, end = sorted((source.randrange(len(proof) + 1), source.randrange(len(proof) + 1)))
-            mutants.append(proof[:start] + source.randbytes(source.choice([0, 1, 4, 32, end - start])) + proof[end:])
+            mutants.append(
+                proof[:start] + source.randbytes(source.choice([0, 1, 4, 32, end - start])) + proof[end:]
+            )
         for mutated in mutants:
             if mutated == proof:
                 continue
@@ -255,7 +259,12 @@ def verify_forged(levels: list[tuple[bytes, dict[int, bytes]]], entries: bytes) 
     """Verify a proof for the key 36 * 0 under the root that its own hashes lead to, as a lying prover would."""
     key = bytes(36)
     digest = hashlib.sha256(b"\x12" + entries).digest() if entries else bytes(32)
-    kind, sums = len(entries) // 48, Sums(*add_up({entries[at : at + 36]: entries[at + 36 : at + 48] for at in range(0, len(entries), 48)}))
+    kind, sums = (
+        len(entries) // 48,
+        Sums(
+            *add_up({entries[at : at + 36]: entries[at + 36 : at + 48] for at in range(0, len(entries), 48)})
+        ),
+    )
     for kinds, records in reversed(levels):
         packed = sums.count << 256 | sums.weight << 192 | sums.weight_x << 64 | sums.rem
         own = digest + packed.to_bytes(40, "big") if kind else b""
@@ -277,7 +286,9 @@ def verify_forged(levels: list[tuple[bytes, dict[int, bytes]]], entries: bytes) 
 
 def test_a_well_formed_forgery_under_its_own_root_is_accepted_so_that_the_next_tests_mean_something() -> None:
     entries = bytes(36) + bytes.fromhex("000000050000000000000004")
-    shown = verify_forged([(bytes((1, 16, 0, 255)), {1: record(16, 20, 7, 3), 3: record(90, 100, 2**70, 2)})], entries)
+    shown = verify_forged(
+        [(bytes((1, 16, 0, 255)), {1: record(16, 20, 7, 3), 3: record(90, 100, 2**70, 2)})], entries
+    )
     assert shown == SumProof(leaf=Leaf(weight=5, rem=4), sums_from=Sums(107, 125, 2**70 + 7, 9), rank=0)
 
 
@@ -325,7 +336,9 @@ def test_more_levels_than_a_key_has_are_refused_before_anything_is_read() -> Non
 @pytest.mark.parametrize("case", VECTORS["proofs"], ids=lambda case: f"{case['flavour']}-{case['name']}")
 def test_golden_proofs_are_built_and_verified_as_published(case: dict[str, str]) -> None:
     published = next(
-        tree for tree in VECTORS["trees"] if tree["flavour"] == case["flavour"] and tree["name"] == case["tree"]
+        tree
+        for tree in VECTORS["trees"]
+        if tree["flavour"] == case["flavour"] and tree["name"] == case["tree"]
     )
     operations: list[Operation] = [
         (bytes.fromhex(key), None if tail is None else bytes.fromhex(tail))
@@ -344,5 +357,8 @@ def test_golden_proofs_are_built_and_verified_as_published(case: dict[str, str])
     assert (shown.leaf is None) == (case["tail"] == "")
     packed = int(case["sums_from"], 16)
     assert packed == (
-        shown.sums_from.count << 256 | shown.sums_from.weight << 192 | shown.sums_from.weight_x << 64 | shown.sums_from.rem
+        shown.sums_from.count << 256
+        | shown.sums_from.weight << 192
+        | shown.sums_from.weight_x << 64
+        | shown.sums_from.rem
     )

@@ -96,7 +96,7 @@ def test_root_records_keep_root_heights_and_pin() -> None:
     )
     data = encode_root_record(record, SUM)
     assert len(data) == 33 + 40 + 20
-    assert data[73:].hex() == "0000000000000009" "0000000000000008" "00000007"
+    assert data[73:].hex() == "0000000000000009000000000000000800000007"
     assert decode_root_record(data, SUM) == record
     assert len(encode_root_record(record, SUM)) == len(data)
     with pytest.raises(StoreError):

@@ -77,7 +77,9 @@ def test_every_block_has_the_root_of_a_fresh_rebuild(shape: str, seed: int) -> N
         size = source.choice([0, 1, 2, 9, 30, 90])
         if source.random() < 0.3:
             discarded = tree.begin()
-            discarded.update(make_batch(source, flavour, make_key, dict(leaves), size=size, shrink=not shrink))
+            discarded.update(
+                make_batch(source, flavour, make_key, dict(leaves), size=size, shrink=not shrink)
+            )
             discarded.writes()
         pending = tree.begin()
         for _ in range(source.choice([1, 1, 2, 3])):
@@ -153,12 +155,15 @@ def test_side_by_side_proposals_over_one_parent_do_not_touch_each_other() -> Non
         assert tree.entry(key) == leaves[key]
 
 
-@given(st.lists(st.tuples(st.integers(0, 40), st.none() | st.integers(0, 3)), max_size=120), st.integers(1, 50))
+@given(
+    st.lists(st.tuples(st.integers(0, 40), st.none() | st.integers(0, 3)), max_size=120), st.integers(1, 50)
+)
 def test_root_depends_on_the_set_alone_and_not_on_the_way_there(
     changes: list[tuple[int, int | None]], chunk: int
 ) -> None:
     operations: list[Operation] = [
-        (bytes([number * 6]) * 32, None if value is None else bytes([value]) * 32) for number, value in changes
+        (bytes([number * 6]) * 32, None if value is None else bytes([value]) * 32)
+        for number, value in changes
     ]
     tree = Tree(MAP, b"x", DictStore())
     pending = tree.begin()
@@ -196,7 +201,20 @@ def fill_sum_tree(source: random.Random, count: int) -> tuple[Tree, Leaves]:
 def test_range_sums_equal_a_walk_over_all_leaves(count: int) -> None:
     source = random.Random(count)
     tree, leaves = fill_sum_tree(source, count)
-    bounds = [-5, 0, 1, 2, 344, 345, 346, 2**31, 2**32 - 1, 2**32, 2**40, *(source.randrange(2**32) for _ in range(20))]
+    bounds = [
+        -5,
+        0,
+        1,
+        2,
+        344,
+        345,
+        346,
+        2**31,
+        2**32 - 1,
+        2**32,
+        2**40,
+        *(source.randrange(2**32) for _ in range(20)),
+    ]
     for x_from in bounds:
         assert tree.range_sums(x_from) == Sums(*add_up(leaves, x_from=x_from))
         for x_end in bounds[::3]:

@@ -71,7 +71,7 @@ class Node:
         return any(peer.index == index and peer.is_up for peer in self.mesh.get_statistics().peers)
 
 
-def make_node(  # noqa: PLR0917
+def make_node(
     folder: Path,
     index: int,
     limits: MeshLimits = LIMITS,

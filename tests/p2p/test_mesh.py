@@ -1,4 +1,5 @@
 import asyncio
+import socket
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -26,7 +27,6 @@ from tests.p2p.network import (
     make_pair,
     running,
 )
-
 
 # --- coming up ----------------------------------------------------------------------------------------------
 
@@ -88,6 +88,19 @@ async def test_frames_queued_in_one_turn_are_written_together(tmp_path: Path) ->
         written = a.mesh.get_statistics().peers[0].votes
         assert (written.queued_frames, written.frames_out) == (0, before.frames_out + 500)
         await eventually(lambda: len(b.get_frames()) == 500)
+
+
+async def test_small_frames_are_not_held_back_by_the_operating_system(tmp_path: Path) -> None:
+    a, b = make_pair(tmp_path)
+    async with running(a, b):
+        await all_up(a, b)
+        for node in (a, b):
+            transports = [link._transport for link in node.mesh._links]
+            assert len(transports) == 2
+            for transport in transports:
+                assert transport is not None
+                sock = transport.get_extra_info("socket")
+                assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 # --- who may not connect ------------------------------------------------------------------------------------
@@ -390,7 +403,9 @@ async def test_address_that_nobody_can_ask_for_stops_nothing(tmp_path: Path) -> 
         bad = [PeerEntry(9 + n, pins[n], hosts[n], 1) for n in range(3)]
         a.mesh.set_peers([b.entry, *bad])
         await eventually(
-            lambda: all("cannot connect" in peer.votes.last_error for peer in a.mesh.get_statistics().peers[1:])
+            lambda: all(
+                "cannot connect" in peer.votes.last_error for peer in a.mesh.get_statistics().peers[1:]
+            )
         )
         assert a.is_up(1)
 

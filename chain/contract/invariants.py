@@ -1,0 +1,61 @@
+"""The equations that hold after every act: where the money is, and where it came from (contract 3.7)."""
+
+from collections.abc import Iterable
+from typing import Final
+
+import msgspec
+
+from chain.contract.tables import POOL, PoolRecord
+from chain.errors import InvariantViolation
+from chain.state import Overlay, PoolKey
+from chain.types import FEN_MAX
+
+_POOL_KEY_PREFIX: Final = POOL.prefix(arity=2)
+
+
+def check_pool(pool: PoolRecord) -> None:
+    """Raise `InvariantViolation` unless every fen of a pool is accounted for, once, by terms that fit their fields."""
+    terms = (
+        pool.tree_money,
+        pool.plain,
+        pool.carry,
+        pool.aid_payable,
+        pool.fee_held,
+        pool.fee_payable,
+        pool.outgoing,
+        pool.unmatched,
+    )
+    if min(terms) < 0 or pool.cash != sum(terms):
+        raise InvariantViolation(f"cash {pool.cash} is not the sum of {terms}")
+    received = pool.collected + pool.arrears_paid + pool.interest + pool.recovered + pool.unclaimed
+    if received != pool.spent + pool.carry or pool.spent < 0:
+        raise InvariantViolation(f"received {received}, spent {pool.spent}, carry {pool.carry}")
+    if max(pool.cash, received) > FEN_MAX:
+        raise InvariantViolation(f"sums beyond their field: cash {pool.cash}, received {received}")
+
+
+def check_transaction(state: Overlay, mark: int) -> None:
+    """Check the pools that were written since a savepoint."""
+    for key in state.changed(mark):
+        if key.startswith(_POOL_KEY_PREFIX):
+            _, plan, number = msgspec.msgpack.decode(key)
+            check_pool(state.require(POOL, plan, number))
+
+
+def check_block(state: Overlay, pools: Iterable[PoolKey]) -> None:
+    """Compare the running sums of the given pools with the range sums of their trees, once per block.
+
+    Raises InvariantViolation: our own arithmetic is wrong, so nothing of the block may be voted for.
+    """
+    for plan, number in pools:
+        pool = state.require(POOL, plan, number)
+        tree = state.tree((plan, number))
+        everybody = tree.range_sums(0)
+        above = tree.range_sums(pool.share_index)
+        money = above.weight_x - pool.share_index * above.weight + everybody.rem
+        if money != pool.tree_money:
+            raise InvariantViolation(f"{plan}/{number}: tree money {pool.tree_money}, range sums give {money}")
+        if everybody.count != pool.entered - pool.exited:
+            raise InvariantViolation(
+                f"{plan}/{number}: {everybody.count} leaves, {pool.entered} entered, {pool.exited} exited"
+            )

@@ -1,0 +1,59 @@
+"""What the API does not say: the link between a claim and a member (contract 6).
+
+Bodies, signers and events of calls that carry both are withheld; everybody still gets the log entry and its proof. A
+call or event that this module does not know is withheld too: publishing is the decision, not the default. Node operators
+see everything, and the documentation says so.
+"""
+
+from collections.abc import Iterable
+
+from msgspec import Struct
+
+from chain.contract.events import Event
+from chain.contract.tables import INSTRUCTION_AID, InstructionRecord
+from chain.transaction import get_call_name
+from chain.contract.calls import Call
+
+PUBLIC_CALLS = frozenset(
+    {
+        "member_apply", "account_verify", "index_issue", "member_admit", "member_refuse", "member_amend",
+        "member_leave", "member_withdraw", "member_weight", "deposit_credit", "instruction_ack", "statement_post",
+        "assessor_accept", "report_commit", "report_reveal", "certificate_attach", "claim_decide", "claim_confirm",
+        "batch_sign",
+    }
+)  # fmt: skip
+"""Calls that name a member or a claim, never both."""
+WITHHELD_CALLS = frozenset({"claim_file"})
+"""Calls that name both, or are signed by the key of the member whose claim they name."""
+CLAIM_FIELDS_WITHHELD = ("member", "cause", "diagnosed_day", "evidence_root", "payee_kind", "asked_row")
+"""Fields of a claim's record that name the member or describe the person."""
+
+
+def is_withheld(call: Call) -> bool:
+    """Tell whether a call's body, signer and events are kept from the public."""
+    return get_call_name(call) not in PUBLIC_CALLS
+
+
+def names_claim(events: Iterable[Event]) -> bool:
+    """Tell whether any of the events is about a claim."""
+    return any(_get_subject(event, "claim") is not None for event in events)
+
+
+def publish_events(events: tuple[Event, ...]) -> tuple[list[Event], int]:
+    """Return the events that may stand together in one public answer, and how many are withheld.
+
+    Where a receipt speaks of claims, what it says of members is left out, because standing side by side would link them.
+    """
+    if not names_claim(events):
+        return list(events), 0
+    shown = [event for event in events if _get_subject(event, "member") is None]
+    return shown, len(events) - len(shown)
+
+
+def _get_subject(event: Struct, name: str) -> object:
+    return getattr(event, name, None)
+
+
+def is_payee_withheld(record: InstructionRecord) -> bool:
+    """Tell whether an instruction's member is kept from the public: wherever it also belongs to a claim."""
+    return record.kind == INSTRUCTION_AID or record.claim is not None

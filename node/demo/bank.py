@@ -1,0 +1,190 @@
+"""The custodian bank: verifies accounts, books deposits, carries out instructions, posts statements."""
+
+from collections.abc import Callable
+
+from chain.contract.calls import (
+    AccountVerify,
+    AccountVerifyItem,
+    DepositCredit,
+    DepositCreditItem,
+    InstructionAck,
+    InstructionAckItem,
+    StatementPost,
+)
+from chain.crypto import SigningKey
+from node.demo.books import Books
+from node.demo.orders import Errands, Order, Outcome
+from node.demo.population import Person, derive_token
+from node.demo.registry import Application, Registry, Transfer
+from node.demo.world import InstructionView, World
+
+ITEMS_PER_ORDER = 200
+"""Items in one transaction: some 30 KiB, well under its limit."""
+AGE_LIMIT_YEARS = 60
+ORDINAL_1970 = 719_163
+
+
+def compute_year(day: int) -> int:
+    """Return the calendar year of a plan day."""
+    from datetime import date
+
+    return date.fromordinal(day + ORDINAL_1970).year
+
+
+class Bank:
+    """The one who can say what happened on the account."""
+
+    def __init__(self, key: SigningKey, *, seed: int, account: str, closed_day: int, registry: Registry) -> None:
+        self.key = key
+        self.books = Books(account=account, closed_day=closed_day)
+        self.errands = Errands()
+        self.statements = 0
+        self._seed = seed
+        self._registry = registry
+        self._statement: StatementPost | None = None
+        self._verifying: set[bytes] = set()
+        self._today = 0
+
+    def act(self, world: World) -> list[Order]:
+        """Return what the bank does now."""
+        self._today = world.today
+        orders = self._verify_accounts(world)
+        orders += self._book_transfers(world)
+        orders += self._answer_instructions(world)
+        orders += self._post_statement(world)
+        return orders
+
+    @property
+    def is_idle(self) -> bool:
+        """Tell whether every booking is final."""
+        return not self._registry.transfers and not any(book.open_bookings for book in self.books.days.values())
+
+    # --- accounts ---
+
+    def _verify_accounts(self, world: World) -> list[Order]:
+        waiting = [
+            application
+            for application in self._registry.applications.values()
+            if not application.is_verified and application.member not in self._verifying
+        ]
+        return [self._build_verification(chunk, world) for chunk in split(waiting)]
+
+    def _build_verification(self, applications: list[Application], world: World) -> Order:
+        self._verifying.update(application.member for application in applications)
+
+        def on_outcome(outcome: Outcome) -> None:
+            self._verifying.difference_update(application.member for application in applications)
+            for application, code in pair_items(applications, outcome):
+                application.is_verified = code in {"success", "already"}
+
+        year = compute_year(world.today)
+        items = tuple(
+            AccountVerifyItem(
+                member=application.member,
+                person_index=compute_person_index(self._seed, application.person),
+                account_token=derive_token("account", self._seed, application.person.number),
+                holder_kind=0 if application.person.guardian is None else 1,
+                key_challenge_hash=derive_token("challenge", self._seed, application.person.number),
+                last_cover_year=year + AGE_LIMIT_YEARS - application.person.age - 1,
+            )
+            for application in applications
+        )
+        return Order(call=AccountVerify(items=items), key=self.key, on_outcome=on_outcome)
+
+    # --- bookings ---
+
+    def _book_transfers(self, world: World) -> list[Order]:
+        transfers = self._registry.transfers[:]
+        self._registry.transfers.clear()
+        return [self._build_credit(chunk, world.today) for chunk in split(transfers)]
+
+    def _build_credit(self, transfers: list[Transfer], day: int) -> Order:
+        for _ in transfers:
+            self.books.open_booking(day)
+
+        def on_outcome(outcome: Outcome) -> None:
+            for transfer, code in pair_items(transfers, outcome):
+                is_booked = code in {"success", "already"}
+                self.books.close_booking(day, amount_in=transfer.amount if is_booked else 0)
+                if not is_booked:
+                    self.errands.refusals[code] = self.errands.refusals.get(code, 0) + 1
+                    self._registry.transfers.append(transfer)
+
+        items = tuple(
+            DepositCreditItem(
+                ref_token=transfer.reference,
+                amount=transfer.amount,
+                booking_day=day,
+                value_day=day,
+                payer_token=transfer.payer,
+                deposit_code=transfer.deposit_code,
+            )
+            for transfer in transfers
+        )
+        return Order(call=DepositCredit(account=self.books.account, items=items), key=self.key, on_outcome=on_outcome)
+
+    def _answer_instructions(self, world: World) -> list[Order]:
+        today = world.today
+        ready = [
+            view for view in world.instructions if self.errands.begin(("ack", view.instruction), today)
+        ]
+        return [self._build_answer(chunk, today) for chunk in split(ready)]
+
+    def _build_answer(self, views: list[InstructionView], day: int) -> Order:
+        for _ in views:
+            self.books.open_booking(day)
+
+        def on_outcome(outcome: Outcome) -> None:
+            for view, code in pair_items(views, outcome):
+                is_done = self.errands.finish(("ack", view.instruction), code, self._today)
+                self.books.close_booking(day, amount_out=view.amount if is_done else 0)
+
+        items = tuple(
+            InstructionAckItem(
+                instruction=view.instruction,
+                is_settled=True,
+                amount=view.amount,
+                booking_day=day,
+                ref_token=derive_token("payout", view.instruction.hex()),
+                reason=0,
+            )
+            for view in views
+        )
+        return Order(call=InstructionAck(account=self.books.account, items=items), key=self.key, on_outcome=on_outcome)
+
+    # --- statements ---
+
+    def _post_statement(self, world: World) -> list[Order]:
+        if self._statement is not None:
+            return []
+        statement = self.books.build_statement(world.today)
+        if statement is None:
+            return []
+        self._statement = statement
+
+        def on_outcome(outcome: Outcome) -> None:
+            self._statement = None
+            if outcome.is_done:
+                self.statements += 1
+                self.books.close_days(statement)
+            else:
+                self.errands.refusals[outcome.code] = self.errands.refusals.get(outcome.code, 0) + 1
+
+        return [Order(call=statement, key=self.key, on_outcome=on_outcome)]
+
+
+def compute_person_index(seed: int, person: Person) -> bytes:
+    """Return what bank and auditor compute together and neither alone (contract 6): here a token of the person."""
+    return derive_token("person index", seed, person.number)
+
+
+def split[T](values: list[T]) -> list[list[T]]:
+    """Return the values in chunks that fit into one transaction."""
+    return [values[start : start + ITEMS_PER_ORDER] for start in range(0, len(values), ITEMS_PER_ORDER)]
+
+
+def pair_items[T](values: list[T], outcome: Outcome) -> list[tuple[T, str]]:
+    """Return each value of a batch with the code of its item; a batch that did not run gives all its own code."""
+    if len(outcome.items) != len(values):
+        return [(value, outcome.code) for value in values]
+    return list(zip(values, outcome.items, strict=True))

@@ -1,0 +1,55 @@
+"""What the actors know of each other outside of the chain: applications on a desk, transfers at the bank, diagnoses.
+
+The chain sees none of it; in life these are counters, post and bank rails.
+"""
+
+from msgspec import Struct
+
+from node.demo.population import Case, Person
+
+
+class Application(Struct):
+    """One applicant before the institutions."""
+
+    member: bytes
+    """Pseudonym: the tx_id of its member_apply."""
+    person: Person
+    is_verified: bool = False
+    """The bank bound key and account to the person."""
+    is_indexed: bool = False
+    """The auditor issued the same blind index."""
+    is_decided: bool = False
+    """The platform admitted or refused."""
+
+
+class Transfer(Struct, frozen=True):
+    """Money that arrived on the custody account."""
+
+    reference: bytes
+    """The bank's keyed token of it: unique for ever."""
+    payer: bytes
+    amount: int
+    """Fen."""
+    deposit_code: int | None
+    """From the remittance text."""
+
+
+class Diagnosis(Struct, frozen=True):
+    """The truth about one claim, as an investigation will find it."""
+
+    case: Case
+    diagnosed_day: int
+    """Plan day."""
+
+
+class Registry(Struct):
+    """All of it."""
+
+    applications: dict[bytes, Application] = {}
+    """By pseudonym, undecided ones."""
+    transfers: list[Transfer] = []
+    """Not yet booked."""
+    diagnoses: dict[bytes, Diagnosis] = {}
+    """By claim."""
+    paid_in: int = 0
+    """Fen that people sent to the bank."""
