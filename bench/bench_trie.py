@@ -2,8 +2,8 @@
 
     python bench/bench_trie.py [--leaves 10000 100000] [--batch 2000] [--batches 10]
 
-Keys are uniformly random, the worst case. A sum-tree update is a delete and an insert of one leaf. Times are thread CPU;
-`all-in` is process CPU with LevelDB's own threads, one synced batch for each block.
+Keys are uniformly random, the worst case. A sum-tree update is a delete and an insert of one leaf. Times are
+thread CPU; `all_in` is process CPU with LevelDB's own threads, one synced batch for each block.
 """
 
 import argparse
@@ -13,7 +13,7 @@ import platform
 import random
 import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 
 import plyvel
@@ -55,7 +55,10 @@ class LevelStore:
             write_buffer_size=16 << 20,
             max_open_files=100,
         )
-        self.get: Callable[[bytes], bytes | None] = self.database.get
+
+    def get(self, key: bytes, /) -> bytes | None:
+        """Return one record."""
+        return self.database.get(key, verify_checksums=True)
 
     def write(self, batch: Iterable[tuple[bytes, bytes | None]]) -> None:
         """Carry a batch out, synced."""
@@ -173,9 +176,8 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=2_000)
     parser.add_argument("--batches", type=int, default=10)
     arguments = parser.parse_args()
-    print(
-        f"{platform.node()} {platform.machine()} Python {platform.python_version()} {time.strftime('%Y-%m-%d')}"
-    )
+    today = time.strftime("%Y-%m-%d")
+    print(f"{platform.node()} {platform.machine()} Python {platform.python_version()} {today}")
     results = []
     for flavour in (MAP, SUM):
         for leaves in arguments.leaves:

@@ -114,6 +114,7 @@ _ENTRIES = (
     Entry(927, "headers_too_large", 431, False, "The headers are too large", "请求头过大"),
     Entry(928, "host_unknown", 421, False, "This node does not serve that host name", "本节点不服务此主机名"),
     Entry(929, "not_ready", 503, True, "The node is not ready", "节点尚未就绪"),
+    Entry(930, "overloaded", 503, True, "The node has too much to do", "节点负载过高"),
 )
 
 _BY_CODE = {entry.code: entry for entry in _ENTRIES}

@@ -6,9 +6,9 @@
                                                       empty line
     — <key name> <base64(key id || signature)>        one line for each signature
 
-Sources: c2sp.org/tlog-checkpoint, c2sp.org/signed-note, c2sp.org/tlog-cosignature; consensus 8. Existing clients and
-witnesses of transparency logs verify these bytes with no code of ours. Who may sign which size is the signer guard's
-business, the time and the keys come from the caller.
+Sources: c2sp.org/tlog-checkpoint, c2sp.org/signed-note, c2sp.org/tlog-cosignature; consensus 8. Existing
+clients and witnesses of transparency logs verify these bytes with no code of ours. Who may sign which size
+is the signer guard's business, the time and the keys come from the caller.
 """
 
 import base64
@@ -177,9 +177,9 @@ def verify_note(
 ) -> tuple[Checkpoint, list[NoteKey]]:
     """Check a signed checkpoint; return it with those of `keys` that signed it, in the order of `keys`.
 
-    Lines of unknown keys are passed over, as the specification demands; whether the keys found are enough is the
-    caller's policy. Raises DecodeError if the note is malformed, ProofError if a known key's line does not hold, if one
-    key has two lines, or if no known key signed.
+    Lines of unknown keys are passed over, as the specification demands; whether the keys found are enough
+    is the caller's policy. Raises DecodeError if the note is malformed, ProofError if a known key's line
+    does not hold, if one key has two lines, or if no known key signed.
     """
     body, lines = decode_note(note)
     signed = []
@@ -196,7 +196,10 @@ def verify_note(
 
 
 def encode_signature_line(line: NoteSignature) -> str:
-    """Return `— <name> <base64(key id || signature)>` without a newline; DecodeError for a name that no line can hold."""
+    """Return `— <name> <base64(key id || signature)>` without a newline.
+
+    DecodeError for a name that no line can hold.
+    """
     if not _is_name(line.name) or len(line.key_id) != KEY_ID_BYTES:
         raise DecodeError(what="note signature", reason="key name or key id cannot be written")
     return f"{LINE_START}{line.name} {_encode_base64(line.key_id + line.signature)}"
@@ -221,8 +224,8 @@ def encode_note(body: bytes, lines: Sequence[NoteSignature]) -> bytes:
 def decode_note(note: bytes) -> tuple[bytes, list[NoteSignature]]:
     """Split a signed note into body and signature lines.
 
-    Raises DecodeError if it is larger than 64 KiB, has control characters, no or more than 64 signature lines, or a
-    malformed one.
+    Raises DecodeError if it is larger than 64 KiB, has control characters, no or more than 64 signature
+    lines, or a malformed one.
     """
     if len(note) > NOTE_BYTES_MAX:
         raise DecodeError(what="note", reason=f"{len(note)} bytes")
@@ -236,7 +239,7 @@ def decode_note(note: bytes) -> tuple[bytes, list[NoteSignature]]:
 
 
 def encode_verifier_key(key: NoteKey) -> str:
-    """Return the text by which a client is given a key: `<name>+<hex key id>+<base64(type || public key)>`."""
+    """Return the text that gives a client a key: `<name>+<hex key id>+<base64(type || public key)>`."""
     return f"{key.name}+{key.key_id.hex()}+{_encode_base64(bytes((key.type,)) + key.public_key)}"
 
 

@@ -4,9 +4,8 @@ Leaf hash = SHA-256(0x00 || entry), node hash = SHA-256(0x01 || left || right), 
 A lone node on the right edge is carried up unhashed, never doubled (pitfalls L12).
 
 A tile of level l holds 256 consecutive roots of full subtrees of 256^l leaves. Key of a stored tile:
-`level u8 || index u64`, behind the prefix that the store gives to this table; the last tile of a level is
-partial and rewritten by each block that adds to it. The same functions over a list make the transactions
-root of a block.
+`level u8 || index u64`; the last tile of a level is partial and rewritten by each block that adds to it. The
+same functions over a list make the transactions root of a block.
 """
 
 import hashlib
@@ -34,15 +33,15 @@ class TileReader(Protocol):
     """Where tiles are read from."""
 
     def get(self, key: bytes, /) -> bytes | None:
-        """Return the tile under `prefix || level u8 || index u64`, None if there is none."""
+        """Return the tile under `level u8 || index u64`, None if there is none."""
 
 
-def hash_leaf(entry: bytes) -> Hash:
+def compute_leaf_hash(entry: bytes) -> Hash:
     """Return SHA-256(0x00 || entry)."""
     return Hash(hashlib.sha256(LEAF_PREFIX + entry).digest())
 
 
-def hash_node(left: bytes, right: bytes) -> Hash:
+def compute_node_hash(left: bytes, right: bytes) -> Hash:
     """Return SHA-256(0x01 || left || right)."""
     return Hash(hashlib.sha256(NODE_PREFIX + left + right).digest())
 
@@ -70,7 +69,7 @@ def inclusion_path(entries: Sequence[bytes], index: int) -> list[Hash]:
     return path
 
 
-class HistoryFrontier(msgspec.Struct, frozen=True):
+class LogFrontier(msgspec.Struct, frozen=True):
     """The right edge of the tree: all that appending needs."""
 
     size: int = 0
@@ -80,21 +79,17 @@ class HistoryFrontier(msgspec.Struct, frozen=True):
     tails: tuple[bytes, ...] = ()
     """For each tile level the hashes of its partial last tile; no bytes if the last tile is full."""
 
-    @classmethod
-    def empty(cls) -> "HistoryFrontier":
-        """Return the frontier of the tree without leaves."""
-        return cls()
-
+    @property
     def root(self) -> Hash:
         """Return the root over all leaves."""
         if not self.peaks:
             return EMPTY_HISTORY_ROOT
         digest = self.peaks[-1]
         for peak in self.peaks[-2::-1]:
-            digest = hash_node(peak, digest)
+            digest = compute_node_hash(peak, digest)
         return Hash(digest)
 
-    def append(self, leaf_hashes: Iterable[bytes]) -> tuple["HistoryFrontier", list[tuple[bytes, bytes]]]:
+    def append(self, leaf_hashes: Iterable[bytes]) -> tuple["LogFrontier", list[tuple[bytes, bytes]]]:
         """Return the frontier after these leaves, and the tiles to write in key order.
 
         Nothing here changes, so several proposals can append to one frontier. Raises InvariantViolation
@@ -120,16 +115,16 @@ class HistoryFrontier(msgspec.Struct, frozen=True):
         for level, tail in enumerate(tails):
             if tail and (level >= len(self.tails) or tail != self.tails[level]):
                 writes[encode_tile_key(level, size >> TILE_HEIGHT * (level + 1))] = bytes(tail)
-        after = HistoryFrontier(size=size, peaks=tuple(peaks), tails=tuple(bytes(tail) for tail in tails))
+        after = LogFrontier(size=size, peaks=tuple(peaks), tails=tuple(bytes(tail) for tail in tails))
         return after, sorted(writes.items())
 
 
-def load_frontier(reader: TileReader, *, size: int, prefix: bytes = b"") -> HistoryFrontier:
+def load_frontier(reader: TileReader, size: int) -> LogFrontier:
     """Read the frontier of the tree with `size` leaves from its last tiles.
 
     Raises StoreError if one is damaged or missing.
     """
-    tiles = _Tiles(reader, prefix)
+    tiles = _Tiles(reader)
     peaks: list[bytes] = []
     tails: list[bytes] = []
     level = 0
@@ -146,27 +141,27 @@ def load_frontier(reader: TileReader, *, size: int, prefix: bytes = b"") -> Hist
                 found.append(_fold(_cut(tail[HASH_BYTES * start : HASH_BYTES * (start + (1 << height))])))
         peaks = [*reversed(found), *peaks]
         level += 1
-    return HistoryFrontier(size=size, peaks=tuple(peaks), tails=tuple(tails))
+    return LogFrontier(size=size, peaks=tuple(peaks), tails=tuple(tails))
 
 
-def load_root(reader: TileReader, *, size: int, prefix: bytes = b"") -> Hash:
+def load_root(reader: TileReader, size: int) -> Hash:
     """Compute the root that the tree had when it held `size` leaves."""
-    return EMPTY_HISTORY_ROOT if not size else _Tiles(reader, prefix).compute_range(0, size)
+    return EMPTY_HISTORY_ROOT if not size else _Tiles(reader).compute_range(0, size)
 
 
-def load_leaf_hash(reader: TileReader, *, index: int, prefix: bytes = b"") -> Hash:
+def load_leaf_hash(reader: TileReader, index: int) -> Hash:
     """Read the hash of one leaf; StoreError if its tile is damaged or missing."""
-    return _Tiles(reader, prefix).compute_range(index, index + 1)
+    return _Tiles(reader).compute_range(index, index + 1)
 
 
-def inclusion_proof(reader: TileReader, *, index: int, size: int, prefix: bytes = b"") -> list[Hash]:
+def inclusion_proof(reader: TileReader, *, index: int, size: int) -> list[Hash]:
     """Return the path of leaf `index` in the tree of `size` leaves (RFC 6962 2.1.1), its sibling first.
 
     Raises IndexError unless 0 <= index < size, StoreError if a tile is damaged or missing.
     """
     if not 0 <= index < size:
         raise IndexError(f"leaf {index} of {size}")
-    tiles = _Tiles(reader, prefix)
+    tiles = _Tiles(reader)
     path = []
     start, end = 0, size
     while end - start > 1:
@@ -181,7 +176,7 @@ def inclusion_proof(reader: TileReader, *, index: int, size: int, prefix: bytes 
     return path
 
 
-def consistency_proof(reader: TileReader, *, old_size: int, new_size: int, prefix: bytes = b"") -> list[Hash]:
+def consistency_proof(reader: TileReader, *, old_size: int, new_size: int) -> list[Hash]:
     """Return the proof that the tree of `new_size` leaves continues that of `old_size` (RFC 6962 2.1.2).
 
     Raises IndexError unless 0 <= old_size <= new_size, StoreError if a tile is damaged or missing.
@@ -190,7 +185,7 @@ def consistency_proof(reader: TileReader, *, old_size: int, new_size: int, prefi
         raise IndexError(f"from size {old_size} to {new_size}")
     if old_size in {0, new_size}:
         return []
-    tiles = _Tiles(reader, prefix)
+    tiles = _Tiles(reader)
     path = []
     start, end = 0, new_size
     while old_size != end:
@@ -222,12 +217,12 @@ def verify_inclusion(*, root: bytes, size: int, index: int, leaf_hash: bytes, pa
         if not last:
             raise ProofError("the path is too long")
         if position & 1 or position == last:
-            digest = hash_node(sibling, digest)
+            digest = compute_node_hash(sibling, digest)
             while position and not position & 1:
                 position >>= 1
                 last >>= 1
         else:
-            digest = hash_node(digest, sibling)
+            digest = compute_node_hash(digest, sibling)
         position >>= 1
         last >>= 1
     if last:
@@ -265,12 +260,12 @@ def verify_consistency(
         if not last:
             raise ProofError("the path is too long")
         if position & 1 or position == last:
-            old, new = hash_node(sibling, old), hash_node(sibling, new)
+            old, new = compute_node_hash(sibling, old), compute_node_hash(sibling, new)
             while position and not position & 1:
                 position >>= 1
                 last >>= 1
         else:
-            new = hash_node(new, sibling)
+            new = compute_node_hash(new, sibling)
         position >>= 1
         last >>= 1
     if last:
@@ -293,9 +288,7 @@ def encode_tile_path(level: int, index: int, width: int = TILE_HASHES) -> str:
     return f"tile/{level}/{number}" + ("" if width == TILE_HASHES else f".p/{width}")
 
 
-def load_tile(
-    reader: TileReader, *, level: int, index: int, width: int, size: int, prefix: bytes = b""
-) -> bytes | None:
+def load_tile(reader: TileReader, *, level: int, index: int, width: int, size: int) -> bytes | None:
     """Return the first `width` hashes of a tile, None if the tree of `size` leaves has not so many there.
 
     Raises StoreError if the tile is damaged or missing.
@@ -304,15 +297,14 @@ def load_tile(
         return None
     if index * TILE_HASHES + width > size >> TILE_HEIGHT * level:
         return None
-    return _Tiles(reader, prefix).read(level, index, width)
+    return _Tiles(reader).read(level, index, width)
 
 
 class _Tiles:
     """Reads each tile once for one proof."""
 
-    def __init__(self, reader: TileReader, prefix: bytes) -> None:
+    def __init__(self, reader: TileReader) -> None:
         self._reader = reader
-        self._prefix = prefix
         self._read: dict[bytes, bytes] = {}
 
     def read(self, level: int, index: int, width: int) -> bytes:
@@ -320,7 +312,7 @@ class _Tiles:
         key = encode_tile_key(level, index)
         tile = self._read.get(key)
         if tile is None:
-            tile = self._reader.get(self._prefix + key)
+            tile = self._reader.get(key)
             if tile is None or len(tile) > TILE_BYTES or len(tile) % HASH_BYTES:
                 raise StoreError(f"history: tile {index} of level {level} is missing or damaged")
             self._read[key] = tile
@@ -336,7 +328,7 @@ class _Tiles:
             height = min((end & -end).bit_length() - 1, (end - start).bit_length() - 1)
             end -= 1 << height
             subtree = self._compute_full(height, end >> height)
-            digest = hash_node(subtree, digest) if digest else subtree
+            digest = compute_node_hash(subtree, digest) if digest else subtree
         return Hash(digest)
 
     def _compute_full(self, height: int, index: int) -> bytes:

@@ -1,9 +1,10 @@
 """Commitment of the authenticated trees: what is hashed, and the rule of shape (state-tree 3).
 
-One canonical quad trie with buckets serves the state map and the sum tree of each pool. The root is a function of the
-set of leaves alone: a subtree with no leaf is empty, with 1 to 16 leaves a bucket, with more an inner node that splits by
-the next two bits of the key. Every number here is a consensus rule. Storage is in `trie_storage.py`, updates are in
-`trie_update.py`, reading in `trie_read.py`, verifying in `trie_proof.py`, the tree object in `trie_tree.py`.
+One canonical quad trie with buckets serves the state map and the sum tree of each pool. The root is a
+function of the set of leaves alone: a subtree with no leaf is empty, with 1 to 16 leaves a bucket, with
+more an inner node that splits by the next two bits of the key. Every number here is a consensus rule.
+Storage is in `trie_storage.py`, updates are in `trie_update.py`, reading in `trie_read.py`, verifying in
+`trie_proof.py`, the tree object in `trie_tree.py`.
 """
 
 import hashlib
@@ -184,7 +185,8 @@ def sum_operation(*, x: int, pseudonym: bytes, leaf: Leaf | None) -> Operation:
 def encode_leaf(leaf: Leaf) -> bytes:
     """Return the tail of a sum entry, `weight u32 || rem u64`.
 
-    Raises InvariantViolation unless 1 <= weight < 2^32 and 0 <= rem < weight: a leaf that no verifier would accept.
+    Raises InvariantViolation unless 1 <= weight < 2^32 and 0 <= rem < weight: a leaf that no verifier would
+    accept.
     """
     if not 1 <= leaf.weight <= WEIGHT_MAX or not 0 <= leaf.rem < leaf.weight:
         raise InvariantViolation(f"leaf out of range: weight={leaf.weight}, rem={leaf.rem}")
@@ -224,7 +226,10 @@ def compute_packed_sums(entries: bytes) -> int:
 
 
 def pack_sums(sums: Sums) -> int:
-    """Return the four fields as one integer of 320 bits: adding it adds all four, as long as none overflows."""
+    """Return the four fields as one integer of 320 bits.
+
+    Adding two of them adds all four fields, as long as none overflows.
+    """
     return (
         sums.count << COUNT_SHIFT | sums.weight << WEIGHT_SHIFT | sums.weight_x << WEIGHT_X_SHIFT | sums.rem
     )

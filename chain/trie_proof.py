@@ -4,14 +4,15 @@ One encoding shows presence, absence and a range sum: the path to a key.
 
     proof = levels u8 || { kinds[4] || records of the non-empty siblings }* || entries of the bucket reached
 
-A verifier walks down by the key's own digits, so a leaf can be proven only at its own place; it hashes upwards and, in a
-sum tree, adds the sums field by field. Everything is bounded before it is read, and no byte is left uncovered
-(pitfalls L14).
+A verifier walks down by the key's own digits, so a leaf can be proven only at its own place; it hashes
+upwards and, in a sum tree, adds the sums field by field. Everything is bounded before it is read, and no
+byte is left uncovered (pitfalls L14).
 """
 
 import hashlib
 import struct
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Final
 
 import msgspec
@@ -91,7 +92,7 @@ def compute_proof_bytes_max(flavour: Flavour) -> int:
 
 
 def verify_map_proof(root_hash: bytes, key: bytes, value: bytes | None, proof: bytes) -> None:
-    """Check that the state under `root_hash` holds `value` at `key`, or, for None, that it holds nothing there.
+    """Check that the state under `root_hash` holds `value` at `key`; for None, that it holds nothing there.
 
     Raises ProofError.
     """
@@ -118,7 +119,10 @@ def verify_map_entry(root_hash: bytes, key: bytes, tail: bytes | None, proof: by
 
 
 def verify_sum_proof(root: Root, key: bytes, proof: bytes) -> SumProof:
-    """Check a proof for `key` (36 bytes) in the sum tree under `root` and return what it shows; raises ProofError."""
+    """Check a proof for `key` (36 bytes) in the sum tree under `root` and return what it shows.
+
+    Raises ProofError.
+    """
     path = _decode_path(SUM, key, proof)
     sums, sums_from = _sum_entries(path.entries, key)
     kind, digest = _compute_bucket(SUM, path)
@@ -189,7 +193,7 @@ def _check_entries(flavour: Flavour, key: bytes, entries: bytes, level_count: in
     """Raise ProofError unless the entries ascend strictly and all lie under the path's prefix."""
     step = flavour.entry_bytes
     keys = [entries[start : start + flavour.key_bytes] for start in range(0, len(entries), step)]
-    if any(low >= high for low, high in zip(keys, keys[1:], strict=False)):
+    if any(low >= high for low, high in pairwise(keys)):
         raise ProofError("the entries of the bucket do not ascend")
     shift = 8 * flavour.key_bytes - 2 * level_count
     prefix = int.from_bytes(key, "big") >> shift
@@ -226,13 +230,16 @@ def _read_siblings(kinds: bytes, records: bytes) -> Iterator[Sums]:
     filled = [kind for kind in kinds if kind != EMPTY]
     for kind, fields in zip(filled, SIBLING_SUMS.iter_unpack(records), strict=True):
         count, weight, weight_x_high, weight_x_low, rem = fields
-        if kind != INNER and count != kind:
+        if kind not in (INNER, count):
             raise ProofError("a sibling's count is not its kind")
         yield Sums(count=count, weight=weight, weight_x=weight_x_high << 64 | weight_x_low, rem=rem)
 
 
 def _add(one: Sums, other: Sums) -> Sums:
-    """Add field by field; a field that does not fit its width is an error, never a carry into its neighbour."""
+    """Add field by field.
+
+    A field that does not fit its width is an error, never a carry into its neighbour.
+    """
     total = one + other
     if total.count > U64_MAX or total.weight > U64_MAX or total.weight_x > U128_MAX or total.rem > U64_MAX:
         raise ProofError("a sum does not fit its width")

@@ -1,7 +1,7 @@
-"""Reading an authenticated tree: an entry, range sums, the k-th leaf, and the proof for a key (state-tree 6). Pure.
+"""Reading an authenticated tree: an entry, range sums, the k-th leaf, and the proof for a key (state-tree 6).
 
-All of them are one walk from the root towards a key. The functions need the root's kind and a `RecordSource`; the tree
-and its pending changes offer them as methods.
+Pure. All of them are one walk from the root towards a key. The functions need the root's kind and a
+`RecordSource`; the tree and its pending changes offer them as methods.
 """
 
 from chain.errors import StoreError
@@ -23,7 +23,7 @@ from chain.trie_update import ROOT_NODE, RecordSource
 
 
 def walk(source: RecordSource, *, flavour: Flavour, kind: int, key: bytes) -> tuple[list[bytes], bytes]:
-    """Return the bytes of the inner nodes on the way to `key`, root first, and the entries of the bucket reached."""
+    """Return the inner nodes on the way to `key`, root first, and the entries of the bucket reached."""
     nodes: list[bytes] = []
     node = ROOT_NODE
     slot = 0
@@ -55,8 +55,8 @@ def find_tail(entries: bytes, key: bytes, *, flavour: Flavour) -> bytes | None:
 def build_proof(source: RecordSource, *, flavour: Flavour, kind: int, key: bytes) -> bytes:
     """Return the proof of presence, absence and range for `key`.
 
-    Encoding: `levels u8`, for each level from the root `kinds[4] || records of the non-empty siblings`, then the
-    entries of the bucket reached.
+    Encoding: `levels u8`, for each level from the root `kinds[4] || records of the non-empty siblings`,
+    then the entries of the bucket reached.
     """
     nodes, entries = walk(source, flavour=flavour, kind=kind, key=key)
     parts = [bytes((len(nodes),))]
@@ -69,7 +69,7 @@ def build_proof(source: RecordSource, *, flavour: Flavour, kind: int, key: bytes
 
 
 def find_record(inner: bytes, digit: int, *, flavour: Flavour) -> tuple[int, int]:
-    """Return where in the bytes of an inner node the record of child `digit` begins and ends (equal if empty)."""
+    """Return where in an inner node the record of child `digit` begins and ends (the same if empty)."""
     kinds = inner[1 : 1 + digit]
     start = NODE_HEAD_BYTES + flavour.record_bytes * (len(kinds) - kinds.count(EMPTY))
     return start, start + flavour.record_bytes if inner[1 + digit] != EMPTY else start
@@ -97,7 +97,10 @@ def compute_sums_from(source: RecordSource, *, flavour: Flavour, kind: int, tota
 
 
 def select_key(source: RecordSource, *, flavour: Flavour, kind: int, rank: int) -> bytes:
-    """Return the key of the leaf with `rank` smaller leaves in a sum tree; the caller has checked the range."""
+    """Return the key of the leaf with `rank` smaller leaves in a sum tree.
+
+    The caller has checked the range.
+    """
     node = ROOT_NODE
     depth = slot = 0
     page: list[bytes] = []

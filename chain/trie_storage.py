@@ -1,11 +1,12 @@
-"""Records of the authenticated trees in the key-value store (state-tree 4): pages, buckets, the root record. Pure.
+"""Records of the authenticated trees in the key-value store: pages, buckets, the root record (state-tree 4).
 
-An inner node in memory *is* the bytes that its hash covers: `prefix || kinds[4] || records of the non-empty children`.
-A page is an inner node at an even level with its up to four inner children: a list of five such byte strings, empty
-where there is none. Node ids are path bits under a leading 1: the root is 1, child i of n is 4n + i.
+Pure. An inner node in memory *is* the bytes that its hash covers: `prefix || kinds[4] || records of the
+non-empty children`. A page is an inner node at an even level with its up to four inner children: a list of
+five such byte strings, empty where there is none. Node ids are path bits under a leading 1: the root is 1,
+child i of n is 4n + i.
 
-Key of a record: `tag || 'n' || depth u8 || path bits, left-aligned`, so that a sorted batch touches neighbours. The tag
-is given by the store and must not be a prefix of another tree's tag.
+Key of a record: `tag || 'n' || depth u8 || path bits, left-aligned`, so that a sorted batch touches
+neighbours. The tag is given by the store and must not be a prefix of another tree's tag.
 """
 
 from typing import Final, Protocol, TypeAlias
@@ -52,7 +53,10 @@ class RootRecord(msgspec.Struct, frozen=True):
     height: int
     """Block after which this is the tree, u64."""
     low_water_height: int
-    """Height up to which every page is on disk, u64; equal to `height` as long as pages are written through."""
+    """Height up to which every page is on disk, u64.
+
+    Equal to `height` as long as pages are written through.
+    """
     pin: int
     """Number of pins set so far, u32."""
 

@@ -1,11 +1,11 @@
 """The tree object: the committed tree of one tag, and the pending changes that proposals make on top of it.
 
-    Tree --begin()--> Pending --begin()--> Pending ...      any number side by side; dropping one costs nothing
-    Tree.commit(pending)                                    after pending.writes() are durable
+    Tree --begin()--> Pending --begin()--> Pending      any number side by side; dropping one costs nothing
+    Tree.commit(pending)                                after pending.writes() are durable
 
-Writing policy (W) of state-tree 5: every changed record is written with its block, so a database snapshot can prove.
-Whoever uses a Pending whose base has changed under it (another Pending was committed, or its parent was updated after
-`begin`) gets an InvariantViolation: its answers would mix two trees.
+Writing policy (W) of state-tree 5: every changed record is written with its block, so a database snapshot
+can prove. Whoever uses a Pending whose base has changed under it (another Pending was committed, or its
+parent was updated after `begin`) gets an InvariantViolation: its answers would mix two trees.
 """
 
 from collections.abc import Iterable
@@ -53,8 +53,8 @@ Record = TypeVar("Record")
 class TreeView:
     """What can be read from a tree as committed (`Tree`) and as changed (`Pending`) alike.
 
-    Keys are tree keys: `map_key(...)` (32 bytes) or `sum_key(...)` (36 bytes). Any read raises StoreError if a record
-    is damaged or missing.
+    Keys are tree keys: `map_key(...)` (32 bytes) or `sum_key(...)` (36 bytes). Any read raises StoreError
+    if a record is damaged or missing.
     """
 
     def __init__(self, flavour: Flavour, root: PackedRoot) -> None:
@@ -74,7 +74,7 @@ class TreeView:
 
     @property
     def root_bytes(self) -> bytes:
-        """Return what is committed elsewhere: the map root hash (32 bytes) or the encoded sum root (73 bytes)."""
+        """Return what is committed elsewhere: map root hash (32 bytes) or encoded sum root (73 bytes)."""
         return encode_root(self.root) if self.flavour.sums_bytes else compute_map_root_hash(self.root)
 
     def get_page(self, node: int) -> Page:
@@ -97,7 +97,10 @@ class TreeView:
         return None if tail is None else decode_leaf(tail)
 
     def prove(self, key: bytes) -> bytes:
-        """Return the proof of presence or absence of `key`; with `sum_key(I, 0^32)` that of the range X >= I."""
+        """Return the proof of presence or absence of `key`.
+
+        With `sum_key(I, 0^32)` that of the range X >= I.
+        """
         return build_proof(self, flavour=self.flavour, kind=self._checked_kind(), key=self._checked(key))
 
     def range_sums(self, x_from: int) -> Sums:
@@ -135,8 +138,8 @@ class TreeView:
 class Tree(TreeView):
     """The committed tree under one tag of a store, with a cache of decoded records.
 
-    The cache holds at most `cache_entries_max` pages and buckets; when it is full, those written or loaded longest ago
-    leave it and are read again when needed.
+    The cache holds at most `cache_entries_max` pages and buckets; when it is full, those written or loaded
+    longest ago leave it and are read again when needed.
     """
 
     def __init__(
@@ -240,11 +243,11 @@ class Pending(TreeView):
         self.changes = Changes()
         self.height = 0
         """Height given to `writes`."""
+        self.version = 0
+        """Number of updates so far."""
         self._parent = parent
         self._base_version = tree.generation if parent is None else parent.version
         self._committed_as = 0
-        self.version = 0
-        """Number of updates so far."""
         layers: list[Changes] = []
         ancestor = parent
         while ancestor is not None and not ancestor.is_committed:
@@ -274,10 +277,10 @@ class Pending(TreeView):
         return Pending(self.tree, self)
 
     def update(self, operations: Iterable[Operation]) -> None:
-        """Apply a batch; for a key given twice the last operation counts, deleting an absent key changes nothing.
+        """Apply a batch; the last operation on a key counts, deleting an absent key changes nothing.
 
-        Raises InvariantViolation, with nothing changed, if an operation is malformed, this Pending is committed or its
-        base has changed; StoreError if a record is damaged.
+        Raises InvariantViolation, with nothing changed, if an operation is malformed, this Pending is
+        committed or its base has changed; StoreError if a record is damaged.
         """
         self.check_base()
         if self.is_committed:
@@ -295,7 +298,8 @@ class Pending(TreeView):
     def writes(self, *, height: int = 0) -> list[tuple[bytes, bytes | None]]:
         """Return the records to write (None: to delete) in key order, the root record last.
 
-        `height` is the block that the batch belongs to; it is stored with the root for the store's own checks.
+        `height` is the block that the batch belongs to; it is stored with the root for the store's own
+        checks.
         """
         self.check_base()
         self.height = height

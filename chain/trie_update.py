@@ -1,8 +1,8 @@
 """Batch update of an authenticated tree (state-tree 5): sorted changes in, changed records out. Pure.
 
-The recursion visits each touched node once and hashes it once, on the way up. It never changes a record of the
-committed tree: a page is copied into `Changes` at its first visit. Sums travel as one integer of 320 bits, and as the
-*difference* that a subtree made, so that an untouched sibling is never decoded.
+The recursion visits each touched node once and hashes it once, on the way up. It never changes a record of
+the committed tree: a page is copied into `Changes` at its first visit. Sums travel as one integer of 320
+bits, and as the *difference* that a subtree made, so that an untouched sibling is never decoded.
 """
 
 import hashlib
@@ -108,9 +108,9 @@ def apply_operations(
 ) -> PackedRoot:
     """Apply a batch to the tree under `root`, put changed records in `changes`, return the new root.
 
-    Deleting a key that is not there changes nothing. `below` finds the records
-    that are not in `changes`. Raises
-    InvariantViolation before anything is changed if an operation is malformed, StoreError if a record is damaged.
+    Deleting a key that is not there changes nothing. `below` finds the records that are not in `changes`.
+    Raises InvariantViolation before anything is changed if an operation is malformed, StoreError if a
+    record is damaged.
     """
     keys, tails = sort_operations(flavour, operations)
     if not keys:
@@ -235,7 +235,10 @@ class _Batch:
     def visit_bucket(
         self, page: Page, slot: int, node: int, depth: int, kind_old: int, lo: int, hi: int
     ) -> tuple[int, bytes, int]:
-        """Apply the changes lo..hi-1 to the bucket or empty place at `node`; `page[slot]` is its place if it grows."""
+        """Apply the changes lo..hi-1 to the bucket or empty place at `node`.
+
+        `page[slot]` is its place if it grows.
+        """
         entries = self.own_bucket(node) if kind_old else b""
         delta = 0
         if hi - lo <= SPLICE_MAX:
@@ -335,7 +338,10 @@ class _Batch:
         return INNER, hashlib.sha256(built).digest(), sums_total
 
     def _splice(self, entries: bytes, key: bytes, tail: bytes | None) -> tuple[bytes, int]:
-        """Set or delete one entry of a bucket; return the new entries and the difference of the packed sums."""
+        """Set or delete one entry of a bucket.
+
+        Return the new entries and the difference of the packed sums.
+        """
         step = self.entry_bytes
         position = entries.find(key)
         while position > 0 and position % step:
@@ -383,4 +389,5 @@ class _Batch:
 def _compute_entry_sums(entry: bytes) -> int:
     """Return the contribution of one sum entry as a packed integer."""
     x, weight, rem = SUM_ENTRY.unpack(entry)
-    return 1 << COUNT_SHIFT | weight << WEIGHT_SHIFT | weight * x << WEIGHT_X_SHIFT | rem
+    packed: int = 1 << COUNT_SHIFT | weight << WEIGHT_SHIFT | weight * x << WEIGHT_X_SHIFT | rem
+    return packed

@@ -1,6 +1,8 @@
-"""Whether a received message proves what it says: signatures, certificates and what a body binds (consensus 2).
+"""Whether a received message proves what it says: signatures, certificates and what a body binds
+(consensus 2).
 
-Verify first, then change anything (pitfalls P10). A signature that is already held in a slot is not verified again.
+Verify first, then change anything (pitfalls P10). A signature that is already held in a slot is not
+verified again.
 """
 
 from collections.abc import Sequence
@@ -87,8 +89,8 @@ def require_prepared(state: State, prepared: Prepared) -> None:
         and prepare.body.block_hash == prepared.block_hash
     )
     height, view, block_hash = Height(prepared.height), View(prepared.view), Hash(prepared.block_hash)
-    verified = _verify_votes(state, "prepare", height, view, block_hash, prepared.votes, state.validators, known)
-    try:
+    verified = _verify_votes(state, "prepare", height, view, block_hash, prepared.votes, state.validators,
+    known) try:
         validate_votes(
             kind="prepare",
             height=height,
@@ -106,7 +108,8 @@ def require_prepared(state: State, prepared: Prepared) -> None:
 def require_view_change(state: State, message: ViewChange, verified: Sequence[Prepared] = ()) -> None:
     """Raise `MessageInvalid` unless this VIEW-CHANGE of height h holds with all it carries.
 
-    `verified` are prepared certificates that were verified before: the same P in many VIEW-CHANGEs costs once.
+    `verified` are prepared certificates that were verified before: the same P in many VIEW-CHANGEs costs
+    once.
     """
     body = message.body
     if body.height != state.height:
@@ -138,7 +141,8 @@ def require_new_view_shape(state: State, message: NewView) -> None:
 
 
 def require_new_view(state: State, message: NewView) -> None:
-    """Raise `MessageInvalid` unless V is exactly Q valid VIEW-CHANGEs of distinct members for this (h, w)."""
+    """Raise `MessageInvalid` unless V is exactly Q valid VIEW-CHANGEs of distinct members for this (h,
+    w)."""
     body = message.body
     if len(message.view_changes) != state.quorum:
         raise MessageInvalid(f"{len(message.view_changes)} VIEW-CHANGEs, exactly {state.quorum} are needed")
@@ -158,7 +162,8 @@ def require_new_view(state: State, message: NewView) -> None:
 
 
 def require_proposal_content(state: State, message: Proposal) -> None:
-    """Raise `MessageInvalid` unless the content is what is signed and fits my head (no signature is checked)."""
+    """Raise `MessageInvalid` unless the content is what is signed and fits my head (no signature is
+    checked)."""
     body, header, certificate = message.body, message.header, message.parent_certificate
     if message.signer != rules.get_leader(state, View(body.view)):
         raise MessageInvalid("not from the leader of its view")
@@ -181,8 +186,8 @@ def _require_certificate(
 ) -> None:
     height, view = Height(certificate.height), View(certificate.view)
     block_hash = Hash(certificate.block_hash)
-    verified = _verify_votes(state, "commit", height, view, block_hash, certificate.votes, validators, known)
-    try:
+    verified = _verify_votes(state, "commit", height, view, block_hash, certificate.votes, validators,
+    known) try:
         validate_certificate(
             certificate,
             validators=validators,

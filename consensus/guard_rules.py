@@ -1,8 +1,8 @@
 """The signer guard as a pure function: what a validator key may sign next (consensus 7).
 
-The guard is a high-water mark in height *and* view; uniqueness per (height, view, phase) is not enough, because a
-restored disk could then sign an old view at a new height or the other way round. The files, their two slots and
-their fdatasync live in `node/`.
+The guard is a high-water mark in height *and* view; uniqueness per (height, view, phase) is not enough,
+because a restored disk could then sign an old view at a new height or the other way round. The files,
+their two slots and their fdatasync live in `node/`.
 """
 
 from typing import Annotated
@@ -16,14 +16,15 @@ from chain.contract.calls import Bytes32
 from chain.crypto import sha256, signing_bytes
 from chain.errors import InvariantViolation
 from chain.types import ChainId, Hash, Height, PublicKey, Signature
-from consensus.messages import TAGS, Commit, Kind, OwnMessage, SignatureBytes, ViewChange, get_kind, hash_prepared
-from consensus.messages import get_signed_bytes
+from consensus.messages import TAGS, Commit, Kind, OwnMessage, SignatureBytes, ViewChange, get_kind,
+hash_prepared from consensus.messages import get_signed_bytes
 
 GUARD_BYTES_MAX = 512
 
 
 class GuardRefusal(InvariantViolation):
-    """The guard will not sign this: the core broke a rule, or another process used the key. Stop the node."""
+    """The guard will not sign this: the core broke a rule, or another process used the key. Stop the
+    node."""
 
 
 class Mark(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
@@ -120,7 +121,8 @@ def record_signed(guard: GuardState, message: OwnMessage) -> GuardState:
 
 
 def _require_prepared(mark: Mark | None, message: Commit, chain_id: ChainId) -> None:
-    """Refuse a COMMIT unless the last thing signed was PREPARE on the same body: nothing fits between them."""
+    """Refuse a COMMIT unless the last thing signed was PREPARE on the same body: nothing fits between
+    them."""
     prepare = signing_bytes(kind=TAGS[Kind.PREPARE], chain_id=chain_id, body=encode(message.body))
     if mark is None or mark.step != Kind.PREPARE or mark.digest != sha256(prepare):
         raise GuardRefusal("COMMIT without PREPARE on the same block in this view")

@@ -1,8 +1,9 @@
-"""What a validator does with each message that it receives: verify, keep in its slot, notice (consensus 2 and 5).
+"""What a validator does with each message that it receives: verify, keep in its slot, notice (consensus 2
+and 5).
 
-Nothing is decided here; the rules are driven in `core.py` after each event. Messages for h are verified and kept,
-those for h+1 wait unverified (only from their signer itself), a COMMIT on the head may still join its certificate,
-and all others only show, by STATUS, who must sync.
+Nothing is decided here; the rules are driven in `core.py` after each event. Messages for h are verified
+and kept, those for h+1 wait unverified (only from their signer itself), a COMMIT on the head may still
+join its certificate, and all others only show, by STATUS, who must sync.
 """
 
 from collections.abc import Sequence
@@ -70,7 +71,8 @@ def on_signed_message(turn: Turn, peer: int, message: OwnMessage) -> None:
 
 
 def on_own_signature(turn: Turn, peer: int, message: OwnMessage) -> None:
-    """Compare a signature of mine that a peer shows with my mark: above it, my votes are lost (consensus 7)."""
+    """Compare a signature of mine that a peer shows with my mark: above it, my votes are lost (consensus
+    7)."""
     state = turn.state
     if get_position(message) <= state.mark or state.quarantine is not None:
         return
@@ -79,7 +81,8 @@ def on_own_signature(turn: Turn, peer: int, message: OwnMessage) -> None:
     except MessageInvalid as error:
         turn.note("message_invalid", peer, f"shown as mine: {error}")
         return
-    enter_quarantine(turn, f"a peer shows my signature at {get_position(message)}, above my mark {state.mark}")
+    enter_quarantine(turn, f"a peer shows my signature at {get_position(message)}, above my mark
+    {state.mark}")
 
 
 def enter_quarantine(turn: Turn, reason: str) -> None:
@@ -93,7 +96,8 @@ def enter_quarantine(turn: Turn, reason: str) -> None:
 
 
 def certify(turn: Turn, certificate: Certificate, holders: Sequence[int]) -> None:
-    """Note that h is decided (E4): nothing for h changes anything any more, the runtime writes the batch."""
+    """Note that h is decided (E4): nothing for h changes anything any more, the runtime writes the
+    batch."""
     state = turn.state
     turn.state = replace(state, certified=certificate, building=NO_VIEW, fetching=None)
     turn.commit = CommitBlock(
@@ -136,7 +140,8 @@ def enter_view(turn: Turn, view: View, *, is_normal: bool) -> None:
 
 
 def install(turn: Turn, message: NewView, *, is_own: bool) -> None:
-    """Install a valid NEW-VIEW (E7): v := w, mode normal, and remember what everybody recomputes from it."""
+    """Install a valid NEW-VIEW (E7): v := w, mode normal, and remember what everybody recomputes from
+    it."""
     try:
         selected = rules.select_prepared(message.view_changes)
     except rules.SafetyBroken as error:
@@ -176,7 +181,8 @@ def keep_vote(turn: Turn, message: Prepare | Commit) -> None:
 
 
 def replay_waiting(turn: Turn, waiting: tuple[Waiting, ...]) -> None:
-    """Take in what waited for this height, as if its signers sent it now (NEW-VIEW before what rests on it)."""
+    """Take in what waited for this height, as if its signers sent it now (NEW-VIEW before what rests on
+    it)."""
     for peer, kept in enumerate(waiting):
         for message in (kept.view_change, kept.new_view):
             if message is not None:
@@ -188,7 +194,8 @@ def replay_waiting(turn: Turn, waiting: tuple[Waiting, ...]) -> None:
 
 
 def _keep_waiting(turn: Turn, peer: int, message: OwnMessage) -> None:
-    """Keep a message for h+1 unverified: one slot per validator and kind, filled by that validator alone."""
+    """Keep a message for h+1 unverified: one slot per validator and kind, filled by that validator
+    alone."""
     if peer != message.signer:
         return
     state = turn.state
@@ -249,7 +256,8 @@ def _on_vote(turn: Turn, message: Prepare | Commit) -> None:
 
 
 def _on_view_change(turn: Turn, message: ViewChange) -> None:
-    """Verify a VIEW-CHANGE with all it carries and keep it; an invalid one is dropped singly (pitfalls C4)."""
+    """Verify a VIEW-CHANGE with all it carries and keep it; an invalid one is dropped singly (pitfalls
+    C4)."""
     state = turn.state
     held = state.view_changes[message.signer]
     if held is not None and held.body.view >= message.body.view:
@@ -289,7 +297,8 @@ def _on_new_view(turn: Turn, peer: int, message: NewView) -> None:
 
 
 def _on_proposal(turn: Turn, peer: int, message: Proposal) -> None:
-    """Keep the proposal of my view; one of a higher view only if C(h-1) of that very view comes with it (J2)."""
+    """Keep the proposal of my view; one of a higher view only if C(h-1) of that very view comes with it
+    (J2)."""
     state = turn.state
     view = View(message.body.view)
     block_hash = Hash(message.body.block_hash)
@@ -327,7 +336,8 @@ def _on_proposal(turn: Turn, peer: int, message: Proposal) -> None:
 
 
 def _is_better_copy(held: ProposalSlot, peer: int, message: Proposal) -> bool:
-    """Tell whether the leader itself sends other items than a relayer did: only the header is under its signature."""
+    """Tell whether the leader itself sends other items than a relayer did: only the header is under its
+    signature."""
     return (
         held.message is not None
         and held.message.body == message.body

@@ -114,8 +114,7 @@ class NewViewBody(Struct, frozen=True, array_like=True, forbid_unknown_fields=Tr
     """SHA-256 of each carried VIEW-CHANGE message (its wire bytes), by signer index."""
 
 
-class ViewChange(Struct, frozen=True, array_like=True, forbid_unknown_fields=True,
-tag=int(Kind.VIEW_CHANGE)):
+class ViewChange(Struct, frozen=True, array_like=True, forbid_unknown_fields=True, tag=int(Kind.VIEW_CHANGE)):
     """I leave my view for this one, and this is what I am bound to."""
 
     body: ViewChangeBody

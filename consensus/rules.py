@@ -1,12 +1,12 @@
 """The rules of consensus 5 as single predicates and selections, without any bookkeeping.
 
-Each is one sentence of the protocol; the safety argument (consensus 9) rests on these few functions, and the mutants
-of the simulator replace them one at a time.
+Each is one sentence of the protocol; the safety argument (consensus 9) rests on these few functions, and
+the mutants of the simulator replace them one at a time.
 """
 
 from collections.abc import Sequence
 
-from chain.certificate import Certificate, VoteSignature
+from chain.certificate import Certificate, VoteBody, VoteSignature
 from chain.types import Hash, Height, View
 from chain.validators import compute_leader
 from consensus.events import BlockContent
@@ -58,7 +58,8 @@ def is_view_related(state: State, certificate: Certificate, view: View) -> bool:
 
 
 def compute_wanted_view(state: State) -> View:
-    """Return t, the (f+1)-th largest wish: at least one honest validator wants to be there or further (E6)."""
+    """Return t, the (f+1)-th largest wish: at least one honest validator wants to be there or further
+    (E6)."""
     wishes = [
         state.wants if index == state.own_index else max(peer.wants, peer.signed_view)
         for index, peer in enumerate(state.peers)
@@ -76,7 +77,8 @@ def count_wanting(state: State, view: View) -> int:
 
 
 def compute_view_after_commit(view: View, certified_view: View) -> tuple[View, bool]:
-    """Return (view, whether the mode is normal) after a commit with C(h, u, x): the view never falls (E5)."""
+    """Return (view, whether the mode is normal) after a commit with C(h, u, x): the view never falls
+    (E5)."""
     if certified_view >= view:
         return certified_view, True
     return view, False
@@ -88,7 +90,8 @@ def get_prepared_to_show(state: State) -> Prepared | None:
 
 
 def get_countable(state: State) -> list[ViewChange]:
-    """Return the VIEW-CHANGEs for exactly (h, v), by signer index; those of another height never count (E7)."""
+    """Return the VIEW-CHANGEs for exactly (h, v), by signer index; those of another height never count
+    (E7)."""
     return [
         message
         for message in state.view_changes
@@ -128,7 +131,8 @@ def find_prepared(state: State, block_hash: Hash) -> Prepared | None:
 
 
 def find_certificate(state: State) -> Certificate | None:
-    """Return C(h, u, x) if Q COMMITs of one view u, any u, are held; views are never added up (consensus 1)."""
+    """Return C(h, u, x) if Q COMMITs of one view u, any u, are held; views are never added up (consensus
+    1)."""
     counts: dict[tuple[int, bytes], int] = {}
     for commit in state.commits:
         if commit is None:
@@ -146,6 +150,13 @@ def build_certificate(state: State, view: View, block_hash: Hash) -> Certificate
     return Certificate(height=state.height, view=view, block_hash=block_hash, votes=votes)
 
 
+def build_vote_body(version: int, certificate: Certificate) -> VoteBody:
+    """Return the body that the votes of a certificate signed."""
+    return VoteBody(
+        version=version, height=certificate.height, view=certificate.view, block_hash=certificate.block_hash
+    )
+
+
 def is_head_certificate(state: State, certificate: Certificate) -> bool:
     """Tell whether a certificate names my head, whether or not its votes hold."""
     head = state.head.certificate
@@ -158,7 +169,8 @@ def get_head_hash(state: State) -> Hash:
 
 
 def compute_quarantine_end(state: State) -> Height | None:
-    """Return H* + 3 once n-Q+f+1 others have shown a certified head after I started, else None (consensus 7)."""
+    """Return H* + 3 once n-Q+f+1 others have shown a certified head after I started, else None (consensus
+    7)."""
     heads = [
         peer.answered_head
         for index, peer in enumerate(state.peers)
@@ -175,4 +187,3 @@ def _collect(slots: Sequence[Prepare | Commit | None], view: View, block_hash: H
         for message in slots
         if message is not None and message.body.view == view and message.body.block_hash == block_hash
     ]
-

@@ -3,8 +3,14 @@
 from msgspec import Struct
 
 from chain.types import ChainId, PublicKey
-from consensus.guard_rules import GuardRefusal, GuardState, check_sign, compute_digest, get_position
-from consensus.guard_rules import record_signed
+from consensus.guard_rules import (
+    GuardRefusal,
+    GuardState,
+    check_sign,
+    compute_digest,
+    get_position,
+    record_signed,
+)
 from consensus.messages import OwnMessage
 
 
@@ -32,9 +38,9 @@ def compute_start(
 ) -> Resume | Quarantine:
     """Compare the guard with the journal.
 
-    `own` are the own signed messages of the journal in the order of signing, without a torn tail (a record that was
-    cut by a crash was never sent); `is_journal_broken` says that it is damaged anywhere else. Records of heights
-    <= head may have been dropped, so a mark at or below the head needs no record.
+    `own` are the own signed messages of the journal in the order of signing, without a torn tail (a record
+    that was cut by a crash was never sent); `is_journal_broken` says that it is damaged anywhere else.
+    Records of heights <= head may have been dropped, so a mark at or below the head needs no record.
     """
     if guard is None:
         return Quarantine("the guard is missing")

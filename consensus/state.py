@@ -1,7 +1,7 @@
 """What a node remembers of the protocol; every part is bounded by construction (consensus 8, Slots).
 
-One slot per validator and kind for the height that is decided and for the next; a newer view takes the place of an
-older one. Nothing here grows with time or with what a liar sends.
+One slot per validator and kind for the height that is decided and for the next; a newer view takes the
+place of an older one. Nothing here grows with time or with what a liar sends.
 """
 
 import enum
@@ -72,7 +72,8 @@ class Waiting(Struct, frozen=True):
 
 
 class Asked(Struct, frozen=True):
-    """The newest view at this height in which I asked the guard for each kind: as binding as the signature."""
+    """The newest view at this height in which I asked the guard for each kind: as binding as the
+    signature."""
 
     view_change: View = NO_VIEW
     new_view: View = NO_VIEW
@@ -128,7 +129,8 @@ class State(Struct, frozen=True, kw_only=True):
 
     head: HeadInfo
     head_certificate: Certificate
-    """The C(head) of the highest view met, with every COMMIT of it that I hold; my evidence, nobody's rule."""
+    """The C(head) of the highest view met, with every COMMIT of it that I hold; my evidence, nobody's
+    rule."""
     view: View
     """Never falls."""
     is_normal: bool
@@ -166,6 +168,9 @@ class State(Struct, frozen=True, kw_only=True):
     fetching: Hash | None
     building: View
     """The view for which a block is being built; NO_VIEW for none."""
+    is_build_paused: bool
+    """The runtime found nothing to build; asked again when the pool or the idle interval says so, or at
+    STATUS."""
 
     has_transactions: bool
     is_idle_over: bool

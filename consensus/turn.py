@@ -1,6 +1,7 @@
 """One turn of the core: the state in work and the effects gathered so far.
 
-Private to a call of `step`: it is made from a state, changed by the handlers, and closed into (state, effects).
+Private to a call of `step`: it is made from a state, changed by the handlers, and closed into (state,
+effects).
 """
 
 from chain.types import Height, View

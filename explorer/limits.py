@@ -164,7 +164,7 @@ class LimitsMiddleware:
             raise ProblemError("too_large", values={"bytes": announced, "bytes_max": body_bytes_max})
         reserved = body_bytes_max if announced is None else announced
         if self._bodies_bytes + reserved > self._limits.bodies_bytes_max:
-            raise ProblemError("pool_full", retry_after_s=1, values={"queue": "request bodies"})
+            raise ProblemError("overloaded", retry_after_s=1, values={"queue": "request bodies"})
         self._bodies_bytes += reserved
         return reserved
 

@@ -89,7 +89,7 @@ class CursorBox:
         return hmac.digest(self._key, _TAG + data, "sha256")[:_MAC_BYTES]
 
 
-class Query(Struct, frozen=True):
+class ListQuery(Struct, frozen=True):
     """One request for a page."""
 
     name: str
@@ -113,7 +113,7 @@ Rows = Callable[[bytes | None, bool, int], Iterable[tuple[bytes, T]]]
 
 def read_window(
     box: CursorBox,
-    query: Query,
+    query: ListQuery,
     *,
     height: int,
     read_rows: Rows[T],
@@ -169,7 +169,7 @@ def read_window(
     )
 
 
-def _hash_query(query: Query) -> bytes:
+def _hash_query(query: ListQuery) -> bytes:
     data = msgspec.msgpack.encode((query.name, sorted(query.filters)))
     return hashlib.sha256(data).digest()[:_FILTER_BYTES]
 

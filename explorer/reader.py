@@ -15,7 +15,7 @@ from chain.certificate import Certificate
 from chain.errors import StoreError
 from chain.genesis import Genesis
 from chain.receipt import Receipt
-from chain.state import KeyPart, PoolKey, Table
+from chain.state import KeyPart, Overlay, PoolKey, Table
 from chain.trie import Sums
 from chain.types import TxId
 
@@ -72,6 +72,10 @@ class ChainSnapshot(Protocol):
     @property
     def head(self) -> Head:
         """Return which state this is."""
+
+    @property
+    def state(self) -> Overlay:
+        """Return the state as the contract's pure functions read it; what is written to it leads nowhere."""
 
     def read(self, table: Table[V], *parts: KeyPart) -> V | None:
         """Return one record of the state."""
@@ -219,7 +223,7 @@ class NodeStatus(Protocol):
         """Return once the transaction's status is terminal, or after the time, or at once where waiting is full."""
 
     async def wait_height(self, height: int, timeout_ms: int) -> None:
-        """Return once the head has reached the height, or after the time."""
+        """Return once the head has reached the height, or after the time, or at once where waiting is full."""
 
     def get_consensus(self) -> ConsensusCondition:
         """Return why there is no block now."""

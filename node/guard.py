@@ -1,9 +1,10 @@
 """The file of the signer guard: two slots, the newer one counts (consensus 7).
 
 The rules are in `consensus/guard_rules.py`; here they become durable. A write goes to the slot of the older
-sequence number, so a crash while writing leaves the other one whole. What the guard says is a promise about all
-that the key ever signed, so a missing or damaged file is never made anew in silence: only `init` creates one,
-together with its key, and only the end of a quarantine replaces one.
+sequence number, so a crash while writing leaves the other one whole. What the guard says is a promise
+about all that the key ever signed, so a missing or damaged file is never made anew in silence: only
+`init` creates one, together with its key, and only the end of a quarantine replaces one. A key restored
+from a backup has no guard: it stands in quarantine.
 
     slot k at k * 4096     magic (8) sequence (8) length (4) crc32 (4) state, canonical
 
@@ -19,6 +20,7 @@ from pathlib import Path
 from msgspec import Struct
 from msgspec.structs import replace
 
+from chain.codec import encode
 from chain.errors import ConfigError, DecodeError, InvariantViolation, StoreError
 from chain.types import ZERO_HASH, ChainId, Height, PublicKey
 from consensus.guard_rules import GuardState, build_floor, build_guard, guard_codec
@@ -57,7 +59,8 @@ class GuardFile:
             self.write(replace(self.state, chain_id=chain_id))
 
     def write(self, state: GuardState) -> None:
-        """Make a state durable, one that keeps key and chain; raise `StoreError`, then the process must end."""
+        """Make a state durable, one that keeps key and chain; raise `StoreError`, then the process must
+        end."""
         if self.state is None:
             raise InvariantViolation(f"the guard is not usable: {self.problem}")
         if state.key != self.state.key or self.state.chain_id not in (UNBOUND, state.chain_id):
@@ -71,6 +74,8 @@ class GuardFile:
         """
         state = build_floor(key=key, chain_id=chain_id, height=height)
         if self.state is not None and (self.state.key, self.state.chain_id) == (key, chain_id):
+            # Twice, so that neither slot remembers less than this.
+            self._write(state)
             self._write(state)
             return
         self.close()
@@ -113,9 +118,7 @@ class GuardFile:
         except OSError as error:
             raise StoreError(f"{self.path}: {error.strerror}") from error
         slots = [_decode_slot(content[place * SLOT_BYTES :][:SLOT_BYTES]) for place in range(2)]
-        usable = [
-            slot for place, slot in enumerate(slots) if slot is not None and slot.sequence % 2 == place
-        ]
+        usable = [slot for place, slot in enumerate(slots) if slot is not None and slot.sequence % 2 == place]
         if not usable:
             self.problem = "the guard is damaged: neither slot is whole"
             return
@@ -126,17 +129,16 @@ class GuardFile:
         self._sequence, self.state = usable[-1].sequence, usable[-1].state
 
 
-def create_guard(path: Path, *, key: PublicKey, floor: Height | None = None) -> None:
+def create_guard(path: Path, *, key: PublicKey) -> None:
     """Create the guard of a new key, in one act with it; raise `ConfigError` where a file exists."""
-    state = build_guard(key=key, chain_id=UNBOUND)
-    _create(path, state if floor is None else replace(state, floor=floor))
+    _create(path, build_guard(key=key, chain_id=UNBOUND))
 
 
 def open_guard(path: Path) -> GuardFile:
     """Open a guard; where it is missing or damaged `problem` says so and `state` is None.
 
-    Raises `StoreError` where the disk fails. One slot that is not whole is what a crash while writing leaves: the
-    other one is then one write behind, and the journal holds what it does not know.
+    Raises `StoreError` where the disk fails. One slot that is not whole is what a crash while writing leaves:
+    the other one is then one write behind, and the journal holds what it does not know.
     """
     guard = GuardFile(path)
     guard._load()
@@ -156,7 +158,7 @@ def _create(path: Path, state: GuardState) -> None:
 
 
 def _encode_slot(sequence: int, state: GuardState) -> bytes:
-    payload = guard_codec.encode(state)
+    payload = encode(state)
     fields = struct.pack(">QI", sequence, len(payload))
     return _MAGIC + fields + zlib.crc32(payload, zlib.crc32(fields)).to_bytes(4, "big") + payload
 

@@ -1,19 +1,20 @@
 """The randomness beacon and fair draws from it (contract 6, last paragraph).
 
-Each validator has a hash chain: genesis holds its last link, and each block carries the proposer's next one, whose
-SHA-256 is the link before. So a proposer has exactly one reveal that fits; it cannot choose it. Every block mixes it:
-beacon = SHA-256(tag || beacon || reveal).
+Each validator has a hash chain: genesis holds its last link, and each block carries the proposer's next one,
+whose SHA-256 is the link before. So a proposer has exactly one reveal that fits; it cannot choose it. Every
+block mixes it: beacon = SHA-256(tag || beacon || reveal).
 
-When a claim asks for a draw at block h, the draw waits until f + 1 different proposers have revealed after h. At
-least one of them is honest and its link was unknown when the claim was filed, so neither the member (who can grind
-the claim's id) nor f colluding validators can know at filing who will be drawn.
+When a claim asks for a draw at block h, the draw waits until f + 1 different proposers have revealed after h.
+At least one of them is honest and its link was unknown when the claim was filed, so neither the member (who
+can grind the claim's id) nor f colluding validators can know at filing who will be drawn.
 
-What a leader can still bias, and how much: the draw does not use the newest beacon but the one of the first block of
-the newest unbroken run of one proposer. A leader therefore gains nothing by making more or fewer blocks before 0:00,
-and nothing by choosing their contents. It can only let its turn pass unused (its block is then missing, which shows, and
-it is skipped for some turns), or hurry or slow so that 0:00 falls before or after the change of leaders: each is one
-choice between an outcome that it knows and one that it does not know. f colluding leaders in a row have one such
-choice each. A leader may also leave a claim_file out of its blocks; the request timer ends that (consensus 6).
+What a leader can still bias, and how much: the draw does not use the newest beacon but the one of the first
+block of the newest unbroken run of one proposer. A leader therefore gains nothing by making more or fewer
+blocks before 0:00, and nothing by choosing their contents. It can only let its turn pass unused (its block is
+then missing, which shows, and it is skipped for some turns), or hurry or slow so that 0:00 falls before or
+after the change of leaders: each is one choice between an outcome that it knows and one that it does not
+know. f colluding leaders in a row have one such choice each. A leader may also leave a claim_file out of its
+blocks; the request timer ends that (consensus 6).
 """
 
 import struct
@@ -62,11 +63,13 @@ def is_reveal_valid(state: Overlay, validator_index: int, reveal: bytes) -> bool
 def apply_reveal(state: Overlay, validator_index: int, reveal: bytes, height: Height) -> None:
     """Mix a block's reveal into the beacon; raise `InvalidBlock` where it is not the proposer's next link.
 
-    Runs after the block's automatic events: the draws of a midnight that this block crosses must not depend on the
-    reveal of the very proposer that decides when to cross it.
+    Runs after the block's automatic events: the draws of a midnight that this block crosses must not depend
+    on the reveal of the very proposer that decides when to cross it.
     """
     if not is_reveal_valid(state, validator_index, reveal):
-        raise InvalidBlock("the reveal is not the proposer's next link", validator=validator_index, height=height)
+        raise InvalidBlock(
+            "the reveal is not the proposer's next link", validator=validator_index, height=height
+        )
     record = state.require(BEACON)
     value = sha256(STEP_TAG + record.value + reveal)
     record = replace(
@@ -83,9 +86,9 @@ def apply_reveal(state: Overlay, validator_index: int, reveal: bytes, height: He
 def get_draw_value(record: BeaconRecord, *, since: int, proposers_min: int) -> Hash | None:
     """Return the value for a draw asked for in block `since`, or None while too few proposers have revealed.
 
-    `proposers_min` = f + 1. With f >= 1 the value is that of the newest run of one proposer, which began after
-    `since` (otherwise one proposer alone would have revealed since). With f = 0 there may be one proposer for ever,
-    and the newest value must do: such a chain trusts each of its validators anyway.
+    `proposers_min` = f + 1. With f >= 1 the value is that of the newest run of one proposer, which began
+    after `since` (otherwise one proposer alone would have revealed since). With f = 0 there may be one
+    proposer for ever, and the newest value must do: such a chain trusts each of its validators anyway.
     """
     if sum(height > since for height in record.reveal_heights) < proposers_min:
         return None
@@ -95,9 +98,10 @@ def get_draw_value(record: BeaconRecord, *, since: int, proposers_min: int) -> H
 def draw(value: Hash, *, purpose: str, subject: bytes, bound: int) -> int:
     """Draw a number in 0..bound-1, each equally likely, the same for everybody who knows the value.
 
-    seed = SHA-256(tag || purpose || 0 || value || SHA-256(subject)); word i is the first eight bytes, big-endian, of
-    SHA-256(seed || i as u32). A word in the incomplete last multiple of `bound` is rejected, so that no number is
-    favoured. `purpose` (ASCII, without a zero byte) and `subject` separate the draws of one value from each other.
+    seed = SHA-256(tag || purpose || 0 || value || SHA-256(subject)); word i is the first eight bytes,
+    big-endian, of SHA-256(seed || i as u32). A word in the incomplete last multiple of `bound` is rejected,
+    so that no number is favoured. `purpose` (ASCII, without a zero byte) and `subject` separate the draws of
+    one value from each other.
     """
     if not 1 <= bound <= DRAW_BOUND_MAX:
         raise InvariantViolation(f"a draw from {bound} numbers")

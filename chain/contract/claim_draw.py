@@ -1,12 +1,14 @@
-"""Drawing assessor firms by lot, and their taking the claim (contract 2, ASSIGNED; contract 5, assessor_accept).
+"""Drawing assessor firms by lot, and their taking the claim (contract 2, ASSIGNED).
 
-Two firms of different ownership groups are drawn, every such pair equally likely. A firm that stays silent past a
-deadline is replaced by another, drawn from those that were never on this claim; a third firm joins where two reports
-differ. After three replacements, or where no independent firm is left, the second auditor takes the seat (and may then
-not confirm the claim); if that seat falls vacant too, the claim ends EXPIRED and may be filed again.
+Two firms of different ownership groups are drawn, every such pair equally likely. A firm that stays silent
+past a deadline is replaced by another, drawn from those that were never on this claim; a third firm joins
+where two reports differ. After three replacements, or where no independent firm is left, the second auditor
+takes the seat (and may then not confirm the claim). Where nobody is left, or after six replacements, the
+claim ends EXPIRED and may be filed again. A firm drawn after another's report was revealed works alone but
+not blind: that report is public by then.
 
-Anybody can draw again: the candidates are the firms of the roster in genesis order, the sets of candidates are listed
-in lexicographic order, and the beacon value is in the receipt.
+Anybody can draw again: the candidates are the firms of the roster in genesis order, the sets of candidates
+are listed in lexicographic order, and the beacon value is in the receipt.
 """
 
 from itertools import combinations
@@ -14,7 +16,8 @@ from itertools import combinations
 from msgspec.structs import replace
 
 from chain.catalogue import get_entry
-from chain.contract import beacon, claim_lane, organisations
+from chain.contract import beacon, claim_lane
+from chain.contract.organisations import get_auditors
 from chain.contract.calls import AssessorAccept
 from chain.contract.claim_events import FirmAccepted, FirmDrawn, FirmReplaced
 from chain.contract.claim_status import (
@@ -46,20 +49,24 @@ from chain.contract.tables import (
     DrawnFirm,
 )
 from chain.errors import Refusal
-from chain.genesis import ROLE_ASSESSOR, ROLE_AUDITOR
+from chain.genesis import ROLE_ASSESSOR
 from chain.state import Overlay
 from chain.types import Hash
 
 REDRAWS_MAX = 3
-"""Replacements by firms; after them the second auditor assesses."""
+"""Replacements by firms alone; after them the second auditor takes the next vacant seat."""
+REDRAWS_END = 6
+"""Replacements in all; one more and the claim ends."""
 DRAWS_PER_DAY_MAX = 4_000
-"""Draws of one plan at one 0:00; the rest waits for the next day, so that no flood of claims makes a block too slow."""
+"""Draws of one plan at one 0:00; the rest waits for the next day, so that a flood of claims makes no block
+too slow."""
 
 
 def run_draws(state: Overlay, context: Context, plan: str, day: int) -> None:
     """Draw for every claim that waits and for which f + 1 different proposers have revealed since it asked.
 
-    Runs at 0:00 of a day. The lane is in the order of asking, so the first claim that is too young ends the run.
+    Runs at 0:00 of a day. The lane is in the order of asking, so the first claim that is too young ends the
+    run.
     """
     proposers_min = context.faults_max + 1
     for _ in range(DRAWS_PER_DAY_MAX):
@@ -67,7 +74,9 @@ def run_draws(state: Overlay, context: Context, plan: str, day: int) -> None:
         if claim_id is None:
             return
         claim = state.require(CLAIM, claim_id)
-        value = beacon.get_draw_value(state.require(BEACON), since=claim.draw_height, proposers_min=proposers_min)
+        value = beacon.get_draw_value(
+            state.require(BEACON), since=claim.draw_height, proposers_min=proposers_min
+        )
         if value is None:
             return
         claim_lane.pop(state, plan, claim_lane.LANE_DRAW)
@@ -97,8 +106,8 @@ def replace_silent(state: Overlay, context: Context, claim_id: bytes, claim: Cla
 def apply_assessor_accept(state: Overlay, context: Context, call: AssessorAccept) -> tuple[int, ...]:
     """Take a claim that the signer was drawn for; the 20 days begin when every seat has accepted.
 
-    Refused: claim_unknown, wrong_role (no organisation), claim_state, not_drawn (also a firm that was replaced),
-    already.
+    Refused: claim_unknown, wrong_role (no organisation), claim_state, not_drawn (also a firm that was
+    replaced), already.
     """
     claim = require_claim(state, call.claim)
     signer = require_signer(state, context)
@@ -135,7 +144,7 @@ def is_seated(claim: ClaimRecord) -> bool:
 
 
 def list_choices(state: Overlay, claim: ClaimRecord, count: int) -> list[tuple[str, ...]]:
-    """Return all sets of `count` firms that may be drawn together: never on this claim, all of different groups."""
+    """Return all sets of `count` firms that may be drawn: never on this claim, all of different groups."""
     names = state.require(ROSTER, ROLE_ASSESSOR).names
     groups = {name: state.require(ORGANISATION, name).group for name in names}
     used = [firm.organisation for firm in claim.firms]
@@ -152,18 +161,17 @@ def _fill_seats(
     state: Overlay, context: Context, claim_id: bytes, claim: ClaimRecord, value: Hash, day: int
 ) -> None:
     vacant = claim.seats - len(get_active(claim))
-    auditor = state.require(ROSTER, ROLE_AUDITOR).names[1]
+    auditor = get_auditors(state)[1]
     is_auditor_free = all(firm.organisation != auditor for firm in claim.firms)
-    is_auditor_asked = claim.redraws > REDRAWS_MAX
-    choices: list[tuple[str, ...]] = []
-    if not is_auditor_asked:
-        choices = list_choices(state, claim, vacant)
     drawn: tuple[str, ...] = ()
+    choices: list[tuple[str, ...]] = []
+    if claim.redraws <= REDRAWS_MAX or not is_auditor_free:
+        choices = list_choices(state, claim, vacant)
     if not choices and is_auditor_free:
         drawn = (auditor,)
         choices = list_choices(state, claim, vacant - 1)
-    if not choices:
-        # A set of no firms is still a set: there is none only where seats stay vacant for ever.
+    if not choices or claim.redraws > REDRAWS_END:
+        # The set of no firms is a choice too, so this means seats that nobody can fill.
         close(state, context, claim_id, claim, CLAIM_EXPIRED, get_entry("assessors_silent").number)
         return
     purpose = f"assessors-{claim.redraws}-{claim.seats}"

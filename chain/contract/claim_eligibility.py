@@ -1,7 +1,7 @@
 """Whether a diagnosis gives a right to aid: claim window, cover, waiting period (contract 3.6).
 
-The same rule runs twice: at filing on the day that the member states, at the decision on the day that the assessors
-established. Its answer is a status of the claim, never a refusal of the call.
+The same rule runs twice: at filing on the day that the member states, at the decision on the day that the
+assessors established. Its answer is a status of the claim, never a refusal of the call.
 """
 
 from msgspec.structs import replace
@@ -30,11 +30,13 @@ from chain.state import Overlay
 CAUSE_ILLNESS, CAUSE_ACCIDENT = range(2)
 
 
-def compute_eligibility(state: Overlay, claim: ClaimRecord, *, diagnosed_day: int, filed_day: int) -> tuple[int, int]:
-    """Return (status, reason) of a diagnosis on a day: ELIGIBLE, SHARES_REFUND, or REFUSED with its catalogue number.
+def compute_eligibility(
+    state: Overlay, claim: ClaimRecord, *, diagnosed_day: int, filed_day: int
+) -> tuple[int, int]:
+    """Return (status, reason) of a diagnosis on a day: ELIGIBLE, SHARES_REFUND, or REFUSED with the cause.
 
-    The window reaches `claim_window_days` of the member's pinned terms back from `filed_day`. Once the plan winds
-    down, later diagnoses are no longer paid (contract 3.5, wind-down).
+    The window reaches `claim_window_days` of the member's pinned terms back from `filed_day`. Once the plan
+    winds down, later diagnoses are no longer paid (contract 3.5, wind-down).
     """
     member = state.require(MEMBER, claim.member)
     plan = state.require(PLAN, claim.plan)
@@ -55,7 +57,8 @@ def compute_eligibility(state: Overlay, claim: ClaimRecord, *, diagnosed_day: in
 def is_waiting(member: MemberRecord, *, day: int, waiting_days: int) -> bool:
     """Tell whether a day without cover lies in the waiting period of a membership that still stands.
 
-    Counted from the entry, not up to `cover_from`: reinstating moves that day, and a gap in the cover is no waiting.
+    Counted from the entry, not up to `cover_from`: reinstating moves that day, and a gap in the cover is no
+    waiting.
     """
     stands = member.status in (MEMBER_WAITING, MEMBER_QUEUED, MEMBER_SHARING, MEMBER_LEAVING)
     return stands and 0 < member.entry_day <= day < member.entry_day + waiting_days
@@ -64,8 +67,8 @@ def is_waiting(member: MemberRecord, *, day: int, waiting_days: int) -> bool:
 def start_shares_refund(state: Overlay, context: Context, claim_id: bytes, claim: ClaimRecord) -> None:
     """End the membership and give back the shares paid: the diagnosis lies inside the waiting period.
 
-    The exit runs now, or after the settlement where the window is open; the refund is an item of the settlement
-    after it, of the shares paid until then (contract 3.5, share refund).
+    The exit runs now, or after the settlement where the window is open; the refund is an item of the
+    settlement after it, of the shares paid until then (contract 3.5, share refund).
     """
     claim = change_status(context, claim_id, claim, CLAIM_SHARES_REFUND)
     save(state, claim_id, replace(claim, is_shares_refund=True))

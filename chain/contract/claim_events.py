@@ -1,7 +1,7 @@
 """Events of claims (contract 2, Claim): what the receipts of claim calls and of automatic events say.
 
-None of them names the member: the link between a claim and a pseudonym is not public (contract 6), and the caller
-knows it anyway. `claim` is the subject under which explorers find them.
+None of them names the member: the link between a claim and a pseudonym is not public (contract 6), and the
+caller knows it anyway. `claim` is the subject under which explorers find them.
 """
 
 from typing import Annotated

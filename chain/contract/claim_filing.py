@@ -1,7 +1,7 @@
 """Filing a claim (contract 5, claim_file): who may, which record it opens, and its first status.
 
-A call that a rule of form forbids is refused and leaves nothing. A claim that is merely not payable is recorded as
-REFUSED with its reason, because a refusal can be appealed.
+A call that a rule of form forbids is refused and leaves nothing. A claim that is merely not payable is
+recorded as REFUSED with its reason, because a refusal can be appealed.
 """
 
 from msgspec.structs import replace
@@ -59,10 +59,11 @@ _MAY_FILE = (
 def apply_claim_file(state: Overlay, context: Context, call: ClaimFile) -> tuple[int, ...]:
     """Open a claim; its id is the transaction's id.
 
-    Refused (nothing is recorded): member_unknown, not_owner; plan_not_active once the plan has ended; member_state
-    where there never was cover or none is left; claim_open; day_in_future; row_unknown in the pinned table;
-    value_out_of_range for a payee that the member does not have or a bill named twice; case_decided where this
-    diagnosis was decided before; not_covered or claim_too_late where that was the answer before and still is.
+    Refused (nothing is recorded): member_unknown, not_owner; plan_not_active once the plan has ended;
+    member_state where there never was cover or none is left; claim_open; day_in_future; row_unknown in the
+    pinned table; value_out_of_range for a payee that the member does not have or a bill named twice;
+    case_decided where this diagnosis was decided before; not_covered or claim_too_late where that was the
+    answer before and still is.
     """
     member = membership.require_member(state, context, call.member)
     plan = state.require(PLAN, member.plan)
@@ -71,7 +72,10 @@ def apply_claim_file(state: Overlay, context: Context, call: ClaimFile) -> tuple
     filed_day = _require_case_open(state, call, today)
     claim = _build_claim(context, call, member, plan, today)
     status, reason = compute_eligibility(state, claim, diagnosed_day=call.diagnosed_day, filed_day=filed_day)
-    if status == CLAIM_REFUSED and state.get(CLAIM_CASE, call.member, call.cause, call.diagnosed_day) is not None:
+    if (
+        status == CLAIM_REFUSED
+        and state.get(CLAIM_CASE, call.member, call.cause, call.diagnosed_day) is not None
+    ):
         raise Refusal(get_entry_by_number(reason).code, diagnosed_day=call.diagnosed_day)
 
     claim_id = context.tx_id
@@ -102,7 +106,9 @@ def apply_claim_file(state: Overlay, context: Context, call: ClaimFile) -> tuple
     return ()
 
 
-def _validate_call(state: Overlay, call: ClaimFile, member: MemberRecord, plan: PlanRecord, today: int) -> None:
+def _validate_call(
+    state: Overlay, call: ClaimFile, member: MemberRecord, plan: PlanRecord, today: int
+) -> None:
     if plan.status == PLAN_ENDED:
         raise Refusal("plan_not_active", plan=member.plan)
     if member.status not in _MAY_FILE:
@@ -128,15 +134,17 @@ def _validate_call(state: Overlay, call: ClaimFile, member: MemberRecord, plan: 
 def _require_case_open(state: Overlay, call: ClaimFile, today: int) -> int:
     """Return the day by which the claim window is measured; a diagnosis that was decided stays decided.
 
-    Without this rule a member could file one diagnosis until the lot gives the firms that he hopes for. Where the
-    first filing ended without a decision (EXPIRED, WITHDRAWN, or REFUSED before any firm was drawn), its day still
-    counts: the delay was not his.
+    Without this rule a member could file one diagnosis until the lot gives the firms that he hopes for. Where
+    the first filing ended without a decision (EXPIRED, WITHDRAWN, or REFUSED before any firm was drawn), its
+    day still counts: the delay was not his.
     """
     case = state.get(CLAIM_CASE, call.member, call.cause, call.diagnosed_day)
     if case is None:
         return today
     before = state.require(CLAIM, case.claim)
-    if before.status in (CLAIM_EXPIRED, CLAIM_WITHDRAWN) or (before.status == CLAIM_REFUSED and not before.firms):
+    if before.status in (CLAIM_EXPIRED, CLAIM_WITHDRAWN) or (
+        before.status == CLAIM_REFUSED and not before.firms
+    ):
         return case.filed_day
     raise Refusal("case_decided", claim=case.claim.hex())
 
@@ -185,7 +193,7 @@ def _build_claim(
 
 
 def _note_bills(state: Overlay, context: Context, claim_id: bytes, claim: ClaimRecord) -> bool:
-    """Note the claim's bills; flag it and the other claim where a bill was used before (contract 5, claim_file)."""
+    """Note the claim's bills; flag it and the other claim where a bill was used before."""
     is_flagged = False
     for tag in claim.bill_tags:
         used = state.get(BILL_TAG, claim.plan, tag)

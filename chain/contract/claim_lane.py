@@ -1,7 +1,7 @@
 """Queues of claims: first come, first served, one record a place (tables.ClaimLaneRecord).
 
-A claim enters a lane once and leaves it at its head; nothing is ever taken out of the middle, so a lane costs the
-same whatever its length.
+A claim enters a lane once and leaves it at its head; nothing is ever taken out of the middle, so a lane costs
+the same whatever its length.
 """
 
 from chain.contract.tables import CLAIM_LANE, CLAIM_TICKET, ClaimLaneRecord, ClaimTicketRecord

@@ -1,21 +1,23 @@
 """What all acts on a claim share: reading it, its seats, its deadlines and its status (contract 2, Claim).
 
-The path of a claim and who ends each state when its party is silent ("no state may depend on the platform alone"):
+The path of a claim and who ends each state when its party is silent ("no state may depend on the platform
+alone"):
 
     state                    waits for                     deadline          on silence
     ELIGIBLE                 f + 1 proposers' reveals      first 0:00        the chain itself
     ASSIGNED, not accepted   each drawn firm               2 days            the firm is replaced by lot
     ASSIGNED, no commit      each drawn firm               20 days           replaced; a commitment made stays
     ASSIGNED, no reveal      each drawn firm               3 days            replaced; a report revealed stays
-      after 3 replacements   the second auditor            the same          EXPIRED (assessors_silent), may be filed again
+      after 3 replacements   the second auditor            the same          EXPIRED (assessors_silent)
     INVESTIGATED             P, A1, A2, one after another  15, 10, 10 days   the concurring reports decide
-      no certificate then    hospital or both firms        the same          EXPIRED (certificate_missing), may be filed again
+      no certificate then    hospital or both firms        the same          EXPIRED (certificate_missing)
     APPROVED                 nobody                        next notice day   listed automatically
-    NOTICED                  the period's auditor          the charge        the next period's auditor, and so on
+    NOTICED                  the period's auditor          the charge        the next period's auditor, ...
     CONFIRMED .. PAID        settlement, batch, bank       (period, custody)
 
-Deadlines of n days that start on day s end at 0:00 of day s + n; days in which the plan is stopped do not count
-(due.py moves them, contract 3.1).
+A claim that EXPIRED may be filed again; the claim window is still measured by the first filing.
+Deadlines of n days that start on day s end at 0:00 of day s + n; days in which the plan is stopped do not
+count (due.py moves them, contract 3.1).
 """
 
 from msgspec.structs import replace
@@ -43,6 +45,8 @@ DUE_ACCEPT, DUE_COMMIT, DUE_REVEAL, DUE_DECISION = range(50, 54)
 ACCEPT_DAYS = 2
 COMMIT_DAYS = 20
 REVEAL_DAYS = 3
+DECISION_DAYS = (15, 10, 10)
+"""Days of the platform, the first auditor and the second."""
 
 FINDING_NOT_FULFILLED, FINDING_FULFILLED = range(2)
 SEATS_FIRST = 2
@@ -80,7 +84,11 @@ def get_active(claim: ClaimRecord) -> tuple[DrawnFirm, ...]:
 
 def is_concurring(report: DrawnFirm, other: DrawnFirm) -> bool:
     """Tell whether two reports say the same: finding, established day and row (contract 5, report_reveal)."""
-    return (report.finding, report.established_day, report.row) == (other.finding, other.established_day, other.row)
+    return (report.finding, report.established_day, report.row) == (
+        other.finding,
+        other.established_day,
+        other.row,
+    )
 
 
 def get_majority(claim: ClaimRecord) -> DrawnFirm | None:
@@ -125,7 +133,9 @@ def release_member(state: Overlay, claim_id: bytes, claim: ClaimRecord) -> None:
         state.put(MEMBER, replace(member, claim=None), claim.member)
 
 
-def set_due(state: Overlay, claim_id: bytes, claim: ClaimRecord, *, kind: int, today: int, days: int) -> ClaimRecord:
+def set_due(
+    state: Overlay, claim_id: bytes, claim: ClaimRecord, *, kind: int, today: int, days: int
+) -> ClaimRecord:
     """Return the claim with a deadline `days` after today; its entry is noted with the plan's deadlines."""
     day = today + days
     offset = state.require(PLAN, claim.plan).utc_offset_minutes

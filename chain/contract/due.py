@@ -128,6 +128,6 @@ def _run_entry(
 
 def move_due(state: Overlay, plan: str, *, day: int, kind: int, due_id: bytes, set_for: int) -> None:
     """Put an entry whose run was rolled back on the following day, when the plan that it paused may go on."""
-    record = state.require(PLAN, plan)
-    entry = (0, due_id, set_for, record.stopped_days - max(0, day - set_for))
+    stopped = state.require(PLAN, plan).stopped_days
+    entry = (0, due_id, set_for, stopped - (day + 1 - set_for))
     _add_entry(state, plan, day + 1, kind, entry)

@@ -18,6 +18,7 @@ FenField = Annotated[int, Meta(ge=0, le=FEN_MAX)]
 DayField = Annotated[int, Meta(ge=0, le=1_000_000)]
 Code = Annotated[int, Meta(ge=0, le=255)]
 Index = Annotated[int, Meta(ge=0, lt=2**31)]
+StoppedDays = Annotated[int, Meta(ge=-1_000_000, le=1_000_000)]
 
 # Plan status
 PLAN_ACTIVE, PLAN_PAUSED, PLAN_FROZEN, PLAN_WIND_DOWN, PLAN_ENDED = range(5)
@@ -498,7 +499,7 @@ class QueueRecord(_Record, frozen=True):
 class DueRecord(_Record, frozen=True):
     """["due", plan, day, kind, chunk]: deadlines of one kind that end on one day, up to 64 in a chunk."""
 
-    entries: tuple[tuple[Number, Annotated[bytes, Meta(max_length=128)], DayField, Number], ...]
+    entries: tuple[tuple[Number, Annotated[bytes, Meta(max_length=128)], DayField, StoppedDays], ...]
     """(due time in ms, id of what is due, plan day that it was set for, stopped days of the plan when it was set)."""
 
 

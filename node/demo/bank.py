@@ -1,6 +1,7 @@
 """The custodian bank: verifies accounts, books deposits, carries out instructions, posts statements."""
 
-from collections.abc import Callable
+from datetime import date
+from typing import TypeVar
 
 from chain.contract.calls import (
     AccountVerify,
@@ -23,11 +24,11 @@ ITEMS_PER_ORDER = 200
 AGE_LIMIT_YEARS = 60
 ORDINAL_1970 = 719_163
 
+T = TypeVar("T")
+
 
 def compute_year(day: int) -> int:
     """Return the calendar year of a plan day."""
-    from datetime import date
-
     return date.fromordinal(day + ORDINAL_1970).year
 
 
@@ -39,6 +40,10 @@ class Bank:
         self.books = Books(account=account, closed_day=closed_day)
         self.errands = Errands()
         self.statements = 0
+        self.refusals: dict[str, int] = {}
+        """Codes of credits and statements that had to be sent again."""
+        self._to_book: list[tuple[int, Transfer]] = []
+        self._answered_on: dict[bytes, int] = {}
         self._seed = seed
         self._registry = registry
         self._statement: StatementPost | None = None
@@ -91,24 +96,29 @@ class Bank:
         )
         return Order(call=AccountVerify(items=items), key=self.key, on_outcome=on_outcome)
 
-    # --- bookings ---
+    # --- bookings: a bank fact keeps its booking day however often it is sent, and that day stays open until it is final
 
     def _book_transfers(self, world: World) -> list[Order]:
-        transfers = self._registry.transfers[:]
+        for transfer in self._registry.transfers:
+            self.books.open_booking(world.today)
+            self._to_book.append((world.today, transfer))
         self._registry.transfers.clear()
-        return [self._build_credit(chunk, world.today) for chunk in split(transfers)]
+        to_book, self._to_book = self._to_book, []
+        days = sorted({day for day, _ in to_book})
+        return [
+            self._build_credit(chunk, day)
+            for day in days
+            for chunk in split([transfer for at, transfer in to_book if at == day])
+        ]
 
     def _build_credit(self, transfers: list[Transfer], day: int) -> Order:
-        for _ in transfers:
-            self.books.open_booking(day)
-
         def on_outcome(outcome: Outcome) -> None:
             for transfer, code in pair_items(transfers, outcome):
-                is_booked = code in {"success", "already"}
-                self.books.close_booking(day, amount_in=transfer.amount if is_booked else 0)
-                if not is_booked:
-                    self.errands.refusals[code] = self.errands.refusals.get(code, 0) + 1
-                    self._registry.transfers.append(transfer)
+                if code in {"success", "already"}:
+                    self.books.close_booking(day, amount_in=transfer.amount)
+                else:
+                    self.refusals[code] = self.refusals.get(code, 0) + 1
+                    self._to_book.append((day, transfer))
 
         items = tuple(
             DepositCreditItem(
@@ -124,20 +134,23 @@ class Bank:
         return Order(call=DepositCredit(account=self.books.account, items=items), key=self.key, on_outcome=on_outcome)
 
     def _answer_instructions(self, world: World) -> list[Order]:
-        today = world.today
-        ready = [
-            view for view in world.instructions if self.errands.begin(("ack", view.instruction), today)
+        ready = [view for view in world.instructions if self.errands.begin(("ack", view.instruction), world.today)]
+        for view in ready:
+            if view.instruction not in self._answered_on:
+                self._answered_on[view.instruction] = world.today
+                self.books.open_booking(world.today)
+        days = sorted({self._answered_on[view.instruction] for view in ready})
+        return [
+            self._build_answer(chunk, day)
+            for day in days
+            for chunk in split([view for view in ready if self._answered_on[view.instruction] == day])
         ]
-        return [self._build_answer(chunk, today) for chunk in split(ready)]
 
     def _build_answer(self, views: list[InstructionView], day: int) -> Order:
-        for _ in views:
-            self.books.open_booking(day)
-
         def on_outcome(outcome: Outcome) -> None:
             for view, code in pair_items(views, outcome):
-                is_done = self.errands.finish(("ack", view.instruction), code, self._today)
-                self.books.close_booking(day, amount_out=view.amount if is_done else 0)
+                if self.errands.finish(("ack", view.instruction), code, self._today):
+                    self.books.close_booking(day, amount_out=view.amount)
 
         items = tuple(
             InstructionAckItem(
@@ -168,7 +181,7 @@ class Bank:
                 self.statements += 1
                 self.books.close_days(statement)
             else:
-                self.errands.refusals[outcome.code] = self.errands.refusals.get(outcome.code, 0) + 1
+                self.refusals[outcome.code] = self.refusals.get(outcome.code, 0) + 1
 
         return [Order(call=statement, key=self.key, on_outcome=on_outcome)]
 
@@ -178,12 +191,12 @@ def compute_person_index(seed: int, person: Person) -> bytes:
     return derive_token("person index", seed, person.number)
 
 
-def split[T](values: list[T]) -> list[list[T]]:
+def split(values: list[T]) -> list[list[T]]:
     """Return the values in chunks that fit into one transaction."""
     return [values[start : start + ITEMS_PER_ORDER] for start in range(0, len(values), ITEMS_PER_ORDER)]
 
 
-def pair_items[T](values: list[T], outcome: Outcome) -> list[tuple[T, str]]:
+def pair_items(values: list[T], outcome: Outcome) -> list[tuple[T, str]]:
     """Return each value of a batch with the code of its item; a batch that did not run gives all its own code."""
     if len(outcome.items) != len(values):
         return [(value, outcome.code) for value in values]

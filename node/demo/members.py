@@ -113,6 +113,7 @@ class Members:
                 membership.member = outcome.tx_id
                 membership.deposit_code = outcome.deposit_code
                 self._registry.applications[outcome.tx_id] = Application(member=outcome.tx_id, person=person)
+                self._pay_in(membership, person.deposit_fen, world)
 
         return Order(call=call, key=membership.key, on_outcome=on_outcome, blob=blob)
 
@@ -120,9 +121,7 @@ class Members:
 
     def _live(self, membership: Membership, view: MemberView, world: World) -> list[Order]:
         person = membership.person
-        if membership.transfers == 0 and membership.deposit_code and view.status in {"applied", "verified"}:
-            self._pay_in(membership, person.deposit_fen, world)
-        elif view.is_sharing:
+        if view.is_sharing:
             self._mind_balance(membership, view, world)
         orders: list[Order] = []
         if person.case is not None and membership.claim is None and view.is_sharing:

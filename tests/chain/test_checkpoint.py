@@ -1,4 +1,4 @@
-"""C2SP checkpoints: body, notes, key ids, log signatures and cosignatures, with signatures of other people's logs."""
+"""C2SP checkpoints: body, notes, key ids and signatures, those of other people's logs included."""
 
 import json
 from pathlib import Path
@@ -135,7 +135,7 @@ def test_every_changed_byte_of_body_or_signature_is_refused() -> None:
     for key in (LOG_KEY, COSIGNER_KEY):
         verify_note(note, keys=[key], verify=verify)
         own = encode_signature_line(
-            [line for line in decode_note(note)[1] if line.key_id == key.key_id][0]
+            next(line for line in decode_note(note)[1] if line.key_id == key.key_id)
         ).encode()
         covered = [*range(len(BODY)), *range(note.index(own), note.index(own) + len(own))]
         for at in covered:

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from chain.errors import InvariantViolation, ProofError, StoreError
 from chain.history import (
     EMPTY_HISTORY_ROOT,
-    HistoryFrontier,
-    hash_leaf,
-    hash_node,
+    LogFrontier,
+    compute_leaf_hash,
+    compute_node_hash,
     consistency_proof,
     encode_tile_key,
     encode_tile_path,
@@ -72,11 +72,11 @@ def make_entries(count: int) -> list[bytes]:
     return [b"entry %d" % number for number in range(count)]
 
 
-def build_log(count: int, blocks: list[int] | None = None) -> tuple[HistoryFrontier, dict[bytes, bytes]]:
+def build_log(count: int, blocks: list[int] | None = None) -> tuple[LogFrontier, dict[bytes, bytes]]:
     """Append `count` entries in blocks of these sizes and return frontier and stored tiles."""
     tiles: dict[bytes, bytes] = {}
-    frontier = HistoryFrontier()
-    hashes = [hash_leaf(entry) for entry in make_entries(count)]
+    frontier = LogFrontier()
+    hashes = [compute_leaf_hash(entry) for entry in make_entries(count)]
     at = 0
     for size in [*(blocks or []), count]:
         frontier, writes = frontier.append(hashes[at : at + size])
@@ -90,7 +90,7 @@ def test_roots_of_the_certificate_transparency_examples() -> None:
     for size, root in enumerate(VECTORS["roots"]):
         assert merkle_root(entries[:size]).hex() == root
         assert (
-            HistoryFrontier().append([hash_leaf(entry) for entry in entries[:size]])[0].root().hex() == root
+            LogFrontier().append([compute_leaf_hash(entry) for entry in entries[:size]])[0].root.hex() == root
         )
         assert twin_root(entries[:size]).hex() == root
 
@@ -105,7 +105,11 @@ def test_golden_inclusion_paths(case: dict[str, int | list[str]]) -> None:
     path = inclusion_path(entries, index)
     assert [digest.hex() for digest in path] == published
     verify_inclusion(
-        root=merkle_root(entries), size=size, index=index, leaf_hash=hash_leaf(entries[index]), path=path
+        root=merkle_root(entries),
+        size=size,
+        index=index,
+        leaf_hash=compute_leaf_hash(entries[index]),
+        path=path,
     )
 
 
@@ -118,7 +122,7 @@ def test_golden_consistency_proofs(case: dict[str, int | list[str]]) -> None:
     assert isinstance(new_size, int)
     assert isinstance(published, list)
     entries = [bytes.fromhex(entry) for entry in VECTORS["entries"]][:new_size]
-    _, writes = HistoryFrontier().append([hash_leaf(entry) for entry in entries])
+    _, writes = LogFrontier().append([compute_leaf_hash(entry) for entry in entries])
     path = consistency_proof(dict(writes), old_size=old_size, new_size=new_size)
     assert [digest.hex() for digest in path] == published
     verify_consistency(
@@ -132,15 +136,15 @@ def test_golden_consistency_proofs(case: dict[str, int | list[str]]) -> None:
 
 def test_paths_of_the_seven_leaves_of_rfc_6962_section_2_1_3() -> None:
     entries = [b"d%d" % number for number in range(7)]
-    a, b, c, d, e, f, j = map(hash_leaf, entries)
-    g, h, i = hash_node(a, b), hash_node(c, d), hash_node(e, f)
-    k, l_ = hash_node(g, h), hash_node(i, j)
-    assert merkle_root(entries) == hash_node(k, l_)
+    a, b, c, d, e, f, j = map(compute_leaf_hash, entries)
+    g, h, i = compute_node_hash(a, b), compute_node_hash(c, d), compute_node_hash(e, f)
+    k, l_ = compute_node_hash(g, h), compute_node_hash(i, j)
+    assert merkle_root(entries) == compute_node_hash(k, l_)
     assert inclusion_path(entries, 0) == [b, h, l_]
     assert inclusion_path(entries, 3) == [c, g, l_]
     assert inclusion_path(entries, 4) == [f, j, k]
     assert inclusion_path(entries, 6) == [i, k]
-    _, writes = HistoryFrontier().append([a, b, c, d, e, f, j])
+    _, writes = LogFrontier().append([a, b, c, d, e, f, j])
     tiles = dict(writes)
     assert consistency_proof(tiles, old_size=3, new_size=7) == [c, d, g, l_]
     assert consistency_proof(tiles, old_size=4, new_size=7) == [l_]
@@ -148,13 +152,8 @@ def test_paths_of_the_seven_leaves_of_rfc_6962_section_2_1_3() -> None:
 
 
 def test_root_of_nothing_is_the_hash_of_nothing() -> None:
-    assert (
-        merkle_root([])
-        == HistoryFrontier.empty().root()
-        == EMPTY_HISTORY_ROOT
-        == hashlib.sha256(b"").digest()
-    )
-    assert HistoryFrontier().append([]) == (HistoryFrontier(), [])
+    assert merkle_root([]) == LogFrontier().root == EMPTY_HISTORY_ROOT == hashlib.sha256(b"").digest()
+    assert LogFrontier().append([]) == (LogFrontier(), [])
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 7, 8, 9, 20, 33])
@@ -162,11 +161,11 @@ def test_every_path_and_consistency_proof_is_that_of_the_definition(count: int) 
     entries = make_entries(count)
     frontier, tiles = build_log(count)
     root = twin_root(entries)
-    assert frontier.root() == merkle_root(entries) == root
+    assert frontier.root == merkle_root(entries) == root
     for index, entry in enumerate(entries):
         path = inclusion_proof(tiles, index=index, size=count)
         assert path == inclusion_path(entries, index) == twin_path(entries, index)
-        verify_inclusion(root=root, size=count, index=index, leaf_hash=hash_leaf(entry), path=path)
+        verify_inclusion(root=root, size=count, index=index, leaf_hash=compute_leaf_hash(entry), path=path)
     for old_size in range(1, count + 1):
         proof = consistency_proof(tiles, old_size=old_size, new_size=count)
         assert proof == twin_consistency(old_size, entries)
@@ -187,9 +186,9 @@ def test_blocks_of_any_size_make_the_same_tree(blocks: list[int]) -> None:
     at_once, tiles_at_once = build_log(count)
     assert frontier == at_once
     assert tiles == tiles_at_once
-    assert frontier.root() == merkle_root(entries)
-    assert load_frontier(tiles, size=count) == frontier
-    assert load_root(tiles, size=count) == frontier.root()
+    assert frontier.root == merkle_root(entries)
+    assert load_frontier(tiles, count) == frontier
+    assert load_root(tiles, size=count) == frontier.root
 
 
 def test_tree_of_seventy_thousand_leaves_has_the_tiles_of_the_specification() -> None:
@@ -200,7 +199,7 @@ def test_tree_of_seventy_thousand_leaves_has_the_tiles_of_the_specification() ->
     assert len(tiles[encode_tile_key(1, 0)]) == 256 * 32
     assert len(tiles[encode_tile_key(1, 1)]) == 17 * 32
     assert len(tiles[encode_tile_key(2, 0)]) == 32
-    assert frontier.root() == merkle_root(entries)
+    assert frontier.root == merkle_root(entries)
     assert load_frontier(tiles, size=70_000) == frontier
     source = random.Random(1)
     for _ in range(25):
@@ -208,7 +207,7 @@ def test_tree_of_seventy_thousand_leaves_has_the_tiles_of_the_specification() ->
         index = source.randrange(size)
         root = load_root(tiles, size=size)
         leaf_hash = load_leaf_hash(tiles, index=index)
-        assert leaf_hash == hash_leaf(entries[index])
+        assert leaf_hash == compute_leaf_hash(entries[index])
         verify_inclusion(
             root=root,
             size=size,
@@ -220,7 +219,7 @@ def test_tree_of_seventy_thousand_leaves_has_the_tiles_of_the_specification() ->
             old_size=size,
             old_root=root,
             new_size=70_000,
-            new_root=frontier.root(),
+            new_root=frontier.root,
             path=consistency_proof(tiles, old_size=size, new_size=70_000),
         )
         verify_consistency(
@@ -231,17 +230,17 @@ def test_tree_of_seventy_thousand_leaves_has_the_tiles_of_the_specification() ->
 
 def test_proposals_over_one_frontier_do_not_touch_each_other() -> None:
     frontier, _ = build_log(300)
-    before = frontier.root()
-    one, _ = frontier.append([hash_leaf(b"one")])
-    other, _ = frontier.append([hash_leaf(b"other")])
-    assert frontier.root() == before
-    assert one.root() == merkle_root([*make_entries(300), b"one"])
-    assert other.root() == merkle_root([*make_entries(300), b"other"])
+    before = frontier.root
+    one, _ = frontier.append([compute_leaf_hash(b"one")])
+    other, _ = frontier.append([compute_leaf_hash(b"other")])
+    assert frontier.root == before
+    assert one.root == merkle_root([*make_entries(300), b"one"])
+    assert other.root == merkle_root([*make_entries(300), b"other"])
 
 
 def test_a_block_rewrites_only_the_tiles_that_it_changed() -> None:
     frontier, _ = build_log(256 * 3 + 5)
-    _, writes = frontier.append([hash_leaf(b"next")])
+    _, writes = frontier.append([compute_leaf_hash(b"next")])
     assert [key for key, _ in writes] == [encode_tile_key(0, 3)]
     assert frontier.append([])[1] == []
     _, writes = frontier.append([bytes(32)] * 251)
@@ -250,7 +249,7 @@ def test_a_block_rewrites_only_the_tiles_that_it_changed() -> None:
 
 def test_a_leaf_hash_of_wrong_length_is_refused() -> None:
     with pytest.raises(InvariantViolation):
-        HistoryFrontier().append([bytes(31)])
+        LogFrontier().append([bytes(31)])
 
 
 def test_l12_distinct_lists_have_distinct_roots() -> None:
@@ -273,14 +272,14 @@ def test_l12_distinct_drawn_lists_have_distinct_roots(one: list[bytes], other: l
 
 def test_l13_an_inner_node_is_no_leaf() -> None:
     entries = make_entries(4)
-    left, right = hash_leaf(entries[0]), hash_leaf(entries[1])
+    left, right = compute_leaf_hash(entries[0]), compute_leaf_hash(entries[1])
     root = merkle_root(entries)
-    upper = hash_node(hash_leaf(entries[2]), hash_leaf(entries[3]))
+    upper = compute_node_hash(compute_leaf_hash(entries[2]), compute_leaf_hash(entries[3]))
     # As a tree of two leaves the path would fit, if an entry `left || right` hashed like the node over both.
     with pytest.raises(ProofError):
-        verify_inclusion(root=root, size=2, index=0, leaf_hash=hash_leaf(left + right), path=[upper])
-    assert merkle_root([left + right]) != hash_node(left, right)
-    assert merkle_root([left + right, hash_leaf(entries[2]) + hash_leaf(entries[3])]) != root
+        verify_inclusion(root=root, size=2, index=0, leaf_hash=compute_leaf_hash(left + right), path=[upper])
+    assert merkle_root([left + right]) != compute_node_hash(left, right)
+    assert merkle_root([left + right, compute_leaf_hash(entries[2]) + compute_leaf_hash(entries[3])]) != root
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 6, 8, 13, 21])
@@ -289,7 +288,7 @@ def test_c29_a_path_binds_the_position(count: int) -> None:
     root = merkle_root(entries)
     for index in range(count):
         path = inclusion_path(entries, index)
-        leaf_hash = hash_leaf(entries[index])
+        leaf_hash = compute_leaf_hash(entries[index])
         for claimed in range(-1, count + 2):
             if claimed == index:
                 continue
@@ -299,7 +298,7 @@ def test_c29_a_path_binds_the_position(count: int) -> None:
 
 def test_c29_equal_entries_at_two_positions_have_proofs_of_their_own() -> None:
     entries = [b"same"] * 5
-    root, leaf_hash = merkle_root(entries), hash_leaf(b"same")
+    root, leaf_hash = merkle_root(entries), compute_leaf_hash(b"same")
     for index in range(5):
         verify_inclusion(
             root=root, size=5, index=index, leaf_hash=leaf_hash, path=inclusion_path(entries, index)
@@ -311,7 +310,7 @@ def test_c29_equal_entries_at_two_positions_have_proofs_of_their_own() -> None:
 @pytest.mark.parametrize(("index", "count"), [(0, 1), (0, 2), (5, 7), (6, 7), (12, 13)])
 def test_every_changed_byte_of_an_inclusion_path_is_refused(index: int, count: int) -> None:
     entries = make_entries(count)
-    root, leaf_hash = merkle_root(entries), hash_leaf(entries[index])
+    root, leaf_hash = merkle_root(entries), compute_leaf_hash(entries[index])
     path: list[bytes] = [*inclusion_path(entries, index)]
     for at in range(len(path)):
         for byte in range(32):
@@ -320,12 +319,13 @@ def test_every_changed_byte_of_an_inclusion_path_is_refused(index: int, count: i
             mutated = [*path[:at], bytes(changed), *path[at + 1 :]]
             with pytest.raises(ProofError):
                 verify_inclusion(root=root, size=count, index=index, leaf_hash=leaf_hash, path=mutated)
-    for mutated in (
+    wrong: tuple[list[bytes], ...] = (
         [*path, bytes(32)],
         [b"", *path],
         path[1:] if path else [root],
         [bytes(33)] * len(path) or [b""],
-    ):
+    )
+    for mutated in wrong:
         with pytest.raises(ProofError):
             verify_inclusion(root=root, size=count, index=index, leaf_hash=leaf_hash, path=mutated)
     with pytest.raises(ProofError):
@@ -376,7 +376,7 @@ def test_every_changed_byte_of_a_consistency_proof_is_refused(old_size: int, new
 def test_history_that_was_rewritten_has_no_consistency_proof() -> None:
     entries = make_entries(12)
     forked = [*entries[:3], b"rewritten", *entries[4:]]
-    _, writes = HistoryFrontier().append([hash_leaf(entry) for entry in forked])
+    _, writes = LogFrontier().append([compute_leaf_hash(entry) for entry in forked])
     with pytest.raises(ProofError):
         verify_consistency(
             old_size=8,
@@ -455,7 +455,7 @@ def test_tiles_are_served_up_to_the_size_of_the_tree_and_no_further() -> None:
     frontier, tiles = build_log(600)
     assert load_tile(tiles, level=0, index=0, width=256, size=600) == tiles[encode_tile_key(0, 0)]
     assert load_tile(tiles, level=0, index=2, width=88, size=600) == frontier.tails[0]
-    assert load_tile(tiles, level=0, index=2, width=1, size=600) == hash_leaf(b"entry 512")
+    assert load_tile(tiles, level=0, index=2, width=1, size=600) == compute_leaf_hash(b"entry 512")
     assert load_tile(tiles, level=1, index=0, width=2, size=600) == frontier.tails[1]
     for level, index, width in (
         (0, 2, 89),

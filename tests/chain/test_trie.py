@@ -161,7 +161,7 @@ def test_l13_a_bucket_a_node_and_the_other_flavour_never_share_a_hash() -> None:
         b"\x16",
     ]
     assert len(set(prefixes) | {b"\x00", b"\x01"}) == len(prefixes) + 2
-    # A value made of what an inner node hashes does not become that node: the value's hash has its own prefix.
+    # A value made of what an inner node hashes does not become that node: value hashes have their prefix.
     inner = MAP.node_prefix + bytes((1, 0, 0, 0)) + b"h" * 32
     _, tail = map_operation(b"key", inner)
     assert tail != hashlib.sha256(inner).digest()

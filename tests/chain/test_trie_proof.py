@@ -1,4 +1,4 @@
-"""Proofs of presence, absence and range sums: what they show, and that no changed byte passes (state-tree 6, pitfalls L14)."""
+"""Proofs of presence, absence and range sums: what they show, and that no changed byte passes."""
 
 import hashlib
 import json
@@ -243,6 +243,10 @@ def test_a_changed_root_is_refused_in_every_field() -> None:
             verify_sum_proof(wrong, key, proof)
 
 
+PLAIN = bytes.fromhex("00000005" + "0" * 16)
+REM_5 = bytes.fromhex("00000005" + "0" * 15 + "5")
+
+
 def forge(levels: list[tuple[bytes, dict[int, bytes]]], entries: bytes, digits: list[int]) -> bytes:
     """Encode a proof from kinds and sibling records given by digit."""
     proof = bytes((len(levels),))
@@ -256,15 +260,12 @@ def record(count: int, weight: int = 0, weight_x: int = 0, rem: int = 0) -> byte
 
 
 def verify_forged(levels: list[tuple[bytes, dict[int, bytes]]], entries: bytes) -> SumProof:
-    """Verify a proof for the key 36 * 0 under the root that its own hashes lead to, as a lying prover would."""
+    """Verify a proof for the key 36 * 0 under the root that its own hashes lead to: a lying prover."""
     key = bytes(36)
     digest = hashlib.sha256(b"\x12" + entries).digest() if entries else bytes(32)
-    kind, sums = (
-        len(entries) // 48,
-        Sums(
-            *add_up({entries[at : at + 36]: entries[at + 36 : at + 48] for at in range(0, len(entries), 48)})
-        ),
-    )
+    kind = len(entries) // 48
+    cut = [entries[at : at + 48] for at in range(0, len(entries), 48)]
+    sums = Sums(*add_up({entry[:36]: entry[36:] for entry in cut}))
     for kinds, records in reversed(levels):
         packed = sums.count << 256 | sums.weight << 192 | sums.weight_x << 64 | sums.rem
         own = digest + packed.to_bytes(40, "big") if kind else b""
@@ -295,16 +296,16 @@ def test_a_well_formed_forgery_under_its_own_root_is_accepted_so_that_the_next_t
 @pytest.mark.parametrize(
     ("reason", "kinds", "sibling", "entries"),
     [
-        ("count is not its kind", bytes((1, 16, 0, 0)), record(15), bytes(36) + bytes.fromhex("00000005" + "0" * 16)),
-        ("fit its width", bytes((1, 255, 0, 0)), record(2**64 - 1), bytes(36) + bytes.fromhex("00000005" + "0" * 16)),
-        ("fit its width", bytes((1, 255, 0, 0)), record(20, 2**64 - 1), bytes(36) + bytes.fromhex("00000005" + "0" * 16)),
-        ("rem is not below", bytes((1, 255, 0, 0)), record(20), bytes(36) + bytes.fromhex("00000005" + "0" * 15 + "5")),
+        ("count is not its kind", bytes((1, 16, 0, 0)), record(15), bytes(36) + PLAIN),
+        ("fit its width", bytes((1, 255, 0, 0)), record(2**64 - 1), bytes(36) + PLAIN),
+        ("fit its width", bytes((1, 255, 0, 0)), record(20, 2**64 - 1), bytes(36) + PLAIN),
+        ("rem is not below", bytes((1, 255, 0, 0)), record(20), bytes(36) + REM_5),
         ("rem is not below", bytes((1, 255, 0, 0)), record(20), bytes(48)),
-        ("outside the path", bytes((1, 255, 0, 0)), record(20), b"\x40" + bytes(35) + bytes.fromhex("00000005" + "0" * 16)),
-        ("kinds", bytes((1, 17, 0, 0)), record(17), bytes(36) + bytes.fromhex("00000005" + "0" * 16)),
-        ("as many entries", bytes((2, 255, 0, 0)), record(20), bytes(36) + bytes.fromhex("00000005" + "0" * 16)),
-        ("too early", bytes((255, 255, 0, 0)), record(20), bytes(36) + bytes.fromhex("00000005" + "0" * 16)),
-        ("do not ascend", bytes((2, 255, 0, 0)), record(20), (bytes(36) + bytes.fromhex("00000005" + "0" * 16)) * 2),
+        ("outside the path", bytes((1, 255, 0, 0)), record(20), b"\x40" + bytes(35) + PLAIN),
+        ("kinds", bytes((1, 17, 0, 0)), record(17), bytes(36) + PLAIN),
+        ("as many entries", bytes((2, 255, 0, 0)), record(20), bytes(36) + PLAIN),
+        ("too early", bytes((255, 255, 0, 0)), record(20), bytes(36) + PLAIN),
+        ("do not ascend", bytes((2, 255, 0, 0)), record(20), (bytes(36) + PLAIN) * 2),
     ],
 )  # fmt: skip
 def test_a_forgery_with_right_hashes_but_a_broken_rule_is_refused(
@@ -316,7 +317,7 @@ def test_a_forgery_with_right_hashes_but_a_broken_rule_is_refused(
 
 def test_a_carry_from_one_sum_into_its_neighbour_is_refused() -> None:
     # As packed integers two rems of 2^63 would add 1 to weight*X; field by field they do not fit.
-    entries = bytes(36) + bytes.fromhex("00000005" + "0" * 16)
+    entries = bytes(36) + PLAIN
     levels = [(bytes((1, 255, 255, 0)), {1: record(20, rem=2**63), 2: record(20, rem=2**63)})]
     with pytest.raises(ProofError, match="fit its width"):
         verify_forged(levels, entries)

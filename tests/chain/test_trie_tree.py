@@ -1,8 +1,10 @@
-"""Trees under random blocks against a naive twin: batches, discarded and stacked proposals, reopenings (state-tree 5)."""
+"""Trees under random blocks against a naive twin: discarded and stacked proposals, reopenings."""
 
 import random
 from collections.abc import Callable
+from pathlib import Path
 
+import plyvel
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -253,6 +255,31 @@ def test_a_key_is_found_in_a_bucket_only_at_an_entry_boundary() -> None:
     assert pending.root_bytes == build_map_root(
         {bytes([0]) * 32: key, bytes([1]) * 31 + b"\x05": tail, key: tail}
     )
+
+
+def test_a_tree_in_leveldb_survives_closing_and_opening(tmp_path: Path) -> None:
+    source = random.Random(8)
+    leaves: Leaves = {}
+    for _ in range(6):
+        database = plyvel.DB(str(tmp_path / "db"), create_if_missing=True)
+        tree = Tree(SUM, b"x", database, 16)
+        assert tree.root_bytes == build_sum_root(leaves)
+        pending = tree.begin()
+        pending.update(
+            make_batch(source, SUM, KEY_SHAPES["sum-uniform"][1], leaves, size=120, shrink=len(leaves) > 250)
+        )
+        with database.write_batch(sync=True) as writer:
+            for key, record in pending.writes():
+                if record is None:
+                    writer.delete(key)
+                else:
+                    writer.put(key, record)
+        tree.commit(pending)
+        snapshot = Tree(SUM, b"x", database.snapshot())
+        assert snapshot.root_bytes == tree.root_bytes == build_sum_root(leaves)
+        for key in sorted(leaves):
+            assert snapshot.entry(key) == leaves[key]
+        database.close()
 
 
 def test_many_trees_share_a_store_under_their_tags() -> None:

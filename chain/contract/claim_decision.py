@@ -1,0 +1,190 @@
+"""Deciding a claim on medical grounds, and what happens when nobody does (contract 2, APPROVED / REJECTED).
+
+The reports bind: a claim is approved only with what more than half of the seats concur in, and is not
+rejected against a majority that found it fulfilled. The platform is asked first (15 days), then the first
+auditor (10), then the second (10); after that the concurring reports decide by themselves:
+
+    majority of reports       certificate    bills              status
+    fulfilled                 yes            none consumed      APPROVED (or by eligibility, below)
+    fulfilled                 yes            one consumed       REJECTED, reason bill_consumed
+    fulfilled                 none           -                  EXPIRED, reason certificate_missing
+    not fulfilled             -              -                  REJECTED, with the reports' clauses
+    none (three differ)       -              -                  REJECTED, reason no_majority
+
+An approval runs the eligibility again on the established day and then gives APPROVED, SHARES_REFUND or
+REFUSED. Nothing here confirms: an approved claim still stands in public and needs the period's auditor. Where
+an auditor holds a seat, the case goes from the platform straight to the reports, so that always one auditor
+is left to confirm.
+"""
+
+from msgspec.structs import replace
+
+from chain.catalogue import get_entry
+from chain.contract import claim_lane, organisations
+from chain.contract.calls import ClaimDecide
+from chain.contract.claim_eligibility import compute_eligibility, start_shares_refund
+from chain.contract.claim_events import ClaimDecided, ClaimEscalated
+from chain.contract.claim_status import (
+    DECISION_DAYS,
+    DUE_DECISION,
+    FINDING_FULFILLED,
+    change_status,
+    close,
+    get_active,
+    get_majority,
+    require_claim,
+    require_signer,
+    require_status,
+    save,
+    set_due,
+)
+from chain.contract.context import Context
+from chain.contract.tables import (
+    BILL_TAG,
+    CLAIM_APPROVED,
+    CLAIM_CASE,
+    CLAIM_EXPIRED,
+    CLAIM_INVESTIGATED,
+    CLAIM_REFUSED,
+    CLAIM_REJECTED,
+    CLAIM_SHARES_REFUND,
+    POOL,
+    ROSTER,
+    ClaimRecord,
+    DrawnFirm,
+    SignerRecord,
+)
+from chain.contract.terms import get_benefit_fen
+from chain.errors import InvariantViolation, Refusal
+from chain.genesis import ROLE_AUDITOR, ROLE_PLATFORM
+from chain.state import Overlay
+from chain.types import Fen
+
+ASKED_PLATFORM, ASKED_FIRST_AUDITOR, ASKED_SECOND_AUDITOR, ASKED_REPORTS = range(4)
+
+
+def apply_claim_decide(state: Overlay, context: Context, call: ClaimDecide) -> tuple[int, ...]:
+    """Approve or reject an investigated claim; only the organisation whose turn it is may.
+
+    Refused: claim_unknown; wrong_role; claim_state; not_your_turn, or deadline_passed for one whose turn is
+    over. Approving: no_majority (also for another row than the majority's), certificate_missing,
+    bill_consumed. Rejecting: clauses_missing; no_majority where the majority found it fulfilled.
+    """
+    claim = require_claim(state, call.claim)
+    signer = require_signer(state, context)
+    turn = _get_turn(signer)
+    require_status(claim, CLAIM_INVESTIGATED)
+    if turn != claim.escalation:
+        raise Refusal(
+            "deadline_passed" if turn < claim.escalation else "not_your_turn", asked=claim.escalation
+        )
+    majority = get_majority(claim)
+    is_fulfilled = majority is not None and majority.finding == FINDING_FULFILLED
+    if not call.is_approved:
+        if not call.clauses:
+            raise Refusal("clauses_missing", claim=call.claim.hex())
+        if is_fulfilled:
+            raise Refusal("no_majority", claim=call.claim.hex())
+        claim = replace(claim, decided_by=signer.organisation, clauses=call.clauses)
+        _reject(state, context, call.claim, claim)
+        return ()
+    if majority is None or not is_fulfilled or majority.row != call.row:
+        raise Refusal("no_majority", row=call.row)
+    if claim.certificate is None:
+        raise Refusal("certificate_missing", claim=call.claim.hex())
+    if is_bill_consumed(state, call.claim, claim):
+        raise Refusal("bill_consumed", claim=call.claim.hex())
+    claim = replace(claim, decided_by=signer.organisation, clauses=call.clauses)
+    _approve(state, context, call.claim, claim, majority)
+    return ()
+
+
+def escalate(state: Overlay, context: Context, claim_id: bytes, claim: ClaimRecord, today: int) -> None:
+    """Pass an undecided claim on, because whoever was asked stayed silent; last, the reports decide."""
+    escalation = claim.escalation + 1
+    auditors = state.require(ROSTER, ROLE_AUDITOR).names
+    if any(firm.organisation in auditors for firm in get_active(claim)):
+        escalation = ASKED_REPORTS
+    context.emit(ClaimEscalated(claim=claim_id, escalation=escalation))
+    claim = replace(claim, escalation=escalation)
+    if escalation == ASKED_REPORTS:
+        _decide_by_reports(state, context, claim_id, claim)
+        return
+    days = DECISION_DAYS[escalation]
+    save(state, claim_id, set_due(state, claim_id, claim, kind=DUE_DECISION, today=today, days=days))
+
+
+def is_bill_consumed(state: Overlay, claim_id: bytes, claim: ClaimRecord) -> bool:
+    """Tell whether another confirmed claim has used up one of this claim's bills."""
+    bills = [state.require(BILL_TAG, claim.plan, tag) for tag in claim.bill_tags]
+    return any(bill.is_consumed and bill.claim != claim_id for bill in bills)
+
+
+def compute_amount(state: Overlay, claim: ClaimRecord, row: int) -> Fen:
+    """Return the aid of a row: the member's pinned table, never above the pool's ceiling (contract 3.0)."""
+    pinned = get_benefit_fen(organisations.get_terms(state, claim.plan, claim.version).pinned.benefits, row)
+    pool = state.require(POOL, claim.plan, claim.pool)
+    ceiling = get_benefit_fen(
+        organisations.get_terms(state, claim.plan, pool.version).pool.benefit_ceiling, row
+    )
+    if pinned is None or ceiling is None:
+        raise InvariantViolation(f"claim {claim.number} of {claim.plan}: row {row} has no amount")
+    return min(pinned, ceiling)
+
+
+def _get_turn(signer: SignerRecord) -> int:
+    if signer.role == ROLE_PLATFORM:
+        return ASKED_PLATFORM
+    if signer.role == ROLE_AUDITOR and signer.order < 2:
+        return ASKED_FIRST_AUDITOR + signer.order
+    raise Refusal("wrong_role", organisation=signer.organisation)
+
+
+def _decide_by_reports(state: Overlay, context: Context, claim_id: bytes, claim: ClaimRecord) -> None:
+    majority = get_majority(claim)
+    if majority is None:
+        _reject(state, context, claim_id, claim, "no_majority")
+    elif majority.finding != FINDING_FULFILLED:
+        _reject(state, context, claim_id, replace(claim, clauses=majority.clauses))
+    elif claim.certificate is None:
+        close(state, context, claim_id, claim, CLAIM_EXPIRED, get_entry("certificate_missing").number)
+    elif is_bill_consumed(state, claim_id, claim):
+        _reject(state, context, claim_id, claim, "bill_consumed")
+    else:
+        _approve(state, context, claim_id, claim, majority)
+
+
+def _reject(
+    state: Overlay, context: Context, claim_id: bytes, claim: ClaimRecord, reason: str = "success"
+) -> None:
+    majority = get_majority(claim)
+    day = 0 if majority is None else majority.established_day
+    context.emit(
+        ClaimDecided(
+            claim=claim_id, decided_by=claim.decided_by, is_approved=False, row=claim.row, established_day=day
+        )
+    )
+    close(state, context, claim_id, claim, CLAIM_REJECTED, get_entry(reason).number)
+
+
+def _approve(
+    state: Overlay, context: Context, claim_id: bytes, claim: ClaimRecord, report: DrawnFirm
+) -> None:
+    day = report.established_day
+    context.emit(
+        ClaimDecided(
+            claim=claim_id, decided_by=claim.decided_by, is_approved=True, row=report.row, established_day=day
+        )
+    )
+    claim = replace(claim, established_day=day, row=report.row)
+    case = state.require(CLAIM_CASE, claim.member, claim.cause, claim.diagnosed_day)
+    status, reason = compute_eligibility(state, claim, diagnosed_day=day, filed_day=case.filed_day)
+    if status == CLAIM_REFUSED:
+        close(state, context, claim_id, claim, CLAIM_REFUSED, reason)
+        return
+    if status == CLAIM_SHARES_REFUND:
+        start_shares_refund(state, context, claim_id, claim)
+        return
+    claim = replace(claim, amount=compute_amount(state, claim, report.row))
+    save(state, claim_id, change_status(context, claim_id, claim, CLAIM_APPROVED))
+    claim_lane.push(state, claim.plan, claim_lane.LANE_NOTICE + claim.pool, claim_id)

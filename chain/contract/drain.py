@@ -1,0 +1,76 @@
+"""Draining the queue of a window after its settlement: exits first, at the new index (contract 3.5 *window*)."""
+
+from typing import Final
+
+from msgspec.structs import replace
+
+from chain.contract.context import Context
+from chain.contract.events import WindowClosed
+from chain.contract.fault import run_guarded
+from chain.contract.shares import PoolBook, open_book, save_book
+from chain.contract.tables import PLAN_FROZEN, PLAN_PAUSED, POOL, QUEUE, PoolRecord
+from chain.contract.window import LANE_ENTRIES, LANE_EXITS, run_queued
+from chain.state import Overlay
+
+_STOPPED: Final = (PLAN_PAUSED, PLAN_FROZEN)
+
+
+def is_drained(pool: PoolRecord) -> bool:
+    """Tell whether nothing waits and no window is open: only then may the next notice open."""
+    return not pool.is_window and _count_waiting(pool) == 0
+
+
+def _count_waiting(pool: PoolRecord) -> int:
+    exits, entries = pool.queue_exits, pool.queue_entries
+    return exits[1] - exits[0] + entries[1] - entries[0]
+
+
+def drain_queue(
+    state: Overlay, context: Context, *, plan: str, number: int, budget: int, stage: int
+) -> tuple[int, bool]:
+    """Run up to `budget` waiting acts of a pool; return (how many ran, whether there is nothing left to do now).
+
+    Before the settlement of an open window, and while the plan is stopped, there is nothing to do.
+    """
+    used = 0
+    while True:
+        pool = state.require(POOL, plan, number)
+        book = open_book(state, context, plan, number)
+        is_settled = pool.settlements > pool.period
+        if (pool.is_window and not is_settled) or book.plan_record.status in _STOPPED:
+            return used, True
+        if _count_waiting(pool) == 0:
+            if pool.is_window:
+                _close_window(state, context, book)
+            return used, True
+        if used >= budget:
+            return used, False
+        if not run_guarded(
+            state, context, plan=plan, day=book.today, stage=stage, act=lambda book=book: _run_next(state, context, book)
+        ):
+            return used, True
+        used += 1
+
+
+def _run_next(state: Overlay, context: Context, book: PoolBook) -> None:
+    """Take the next act off the queue and run it."""
+    pool = book.pool
+    head, tail = pool.queue_exits
+    lane = LANE_EXITS
+    if head == tail:
+        lane = LANE_ENTRIES
+        head, tail = pool.queue_entries
+        book.pool = replace(pool, queue_entries=(head + 1, tail))
+    else:
+        book.pool = replace(pool, queue_exits=(head + 1, tail))
+    entry = state.require(QUEUE, book.plan, book.number, lane, head)
+    state.delete(QUEUE, book.plan, book.number, lane, head)
+    run_queued(state, context, book, entry)
+    save_book(state, book)
+
+
+def _close_window(state: Overlay, context: Context, book: PoolBook) -> None:
+    period = book.pool.period
+    book.pool = replace(book.pool, is_window=False, period=book.pool.settlements)
+    save_book(state, book)
+    context.emit(WindowClosed(plan=book.plan, pool=book.number, period=period))

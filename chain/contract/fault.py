@@ -1,0 +1,42 @@
+"""Automatic events that break an invariant are undone and pause the plan; they never stop the chain (contract 3.7)."""
+
+from collections.abc import Callable
+
+from msgspec.structs import replace
+
+from chain.contract.context import Context
+from chain.contract.events import AutomaticFault, PlanStatusChanged
+from chain.contract.invariants import check_transaction
+from chain.contract.tables import PLAN, PLAN_ACTIVE, PLAN_PAUSED, PLAN_WIND_DOWN
+from chain.errors import InvariantViolation, Refusal
+from chain.state import Overlay
+
+
+def run_guarded(
+    state: Overlay, context: Context, *, plan: str, day: int, stage: int, act: Callable[[], None]
+) -> bool:
+    """Run one automatic event; on a broken invariant undo it, pause the plan, and return False.
+
+    A `Refusal` counts as one: no call asked for this, so nobody else can be at fault. The sum trees must be flushed
+    before: the undo list does not reach behind a flush (`Overlay.tree`).
+    """
+    mark = state.savepoint()
+    events = len(context.events)
+    try:
+        act()
+        check_transaction(state, mark)
+    except (InvariantViolation, Refusal):
+        state.rollback(mark)
+        del context.events[events:]
+        pause_after_fault(state, context, plan=plan, day=day, stage=stage)
+        return False
+    return True
+
+
+def pause_after_fault(state: Overlay, context: Context, *, plan: str, day: int, stage: int) -> None:
+    """Pause a plan from this day on, for as long as any pause lasts."""
+    record = state.require(PLAN, plan)
+    context.emit(AutomaticFault(plan=plan, day=day, stage=stage))
+    if record.status in (PLAN_ACTIVE, PLAN_WIND_DOWN):
+        state.put(PLAN, replace(record, status=PLAN_PAUSED, since_day=day), plan)
+        context.emit(PlanStatusChanged(plan=plan, status=PLAN_PAUSED, day=day))

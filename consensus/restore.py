@@ -1,0 +1,211 @@
+"""The state at start: made from the head, and from what the journal kept of the height that was under
+way."""
+
+from msgspec.structs import replace
+
+from chain.certificate import Certificate
+from chain.types import Hash, View
+from chain.validators import ValidatorSet
+from consensus import rules
+from consensus.config import Config
+from consensus.events import BlockContent, HeadInfo, Restored, Start
+from consensus.guard_rules import get_position
+from consensus.messages import Commit, NewView, OwnMessage, Prepare, Prepared, Proposal, ViewChange
+from consensus.state import (
+    NO_VIEW,
+    TIMERS,
+    Asked,
+    Check,
+    Peer,
+    ProposalSlot,
+    State,
+    Timer,
+    Waiting,
+)
+
+NO_MARK = (-1, -1, -1)
+
+
+def find_index(validators: ValidatorSet, config: Config) -> int | None:
+    """Return my index in a set, or None if I am not in it."""
+    for index, validator in enumerate(validators):
+        if validator.key == config.key:
+            return index
+    return None
+
+
+def build_state(config: Config, start: Start) -> State:
+    """Return the state at start: nothing may be signed until Q-1 others have answered the nonce (consensus
+    7)."""
+    state = _build_empty(config, start)
+    restored = start.restored
+    state = replace(state, mark=_compute_mark(restored), head_certificate=_find_head_certificate(state,
+    restored)) if start.quarantine is not None:
+        return _resume_view(state, restored, ())
+    return _resume_view(_resume_votes(state, restored), restored, restored.new_views)
+
+
+def _build_empty(config: Config, start: Start) -> State:
+    head = start.head
+    n = len(head.validators)
+    own_index = find_index(head.validators, config)
+    certified_view = View(head.certificate.view)
+    return State(
+        config=config,
+        own_index=own_index,
+        boot_id=start.boot_id,
+        nonce=start.nonce,
+        head=head,
+        head_certificate=head.certificate,
+        view=certified_view,
+        is_normal=True,
+        wants=certified_view,
+        is_started=False,
+        quarantine=start.quarantine,
+        mark=NO_MARK,
+        view_changes=(None,) * n,
+        prepares=(None,) * n,
+        commits=(None,) * n,
+        waiting=(Waiting(),) * n,
+        proposal=None,
+        refused=None,
+        bad_relays=(),
+        new_view=None,
+        selected=None,
+        locked=None,
+        locked_content=None,
+        asked=Asked(),
+        certified=None,
+        fetching=None,
+        building=NO_VIEW,
+        is_build_paused=False,
+        has_transactions=start.has_transactions,
+        is_idle_over=False,
+        peers=_seed_peers(head),
+        timers=(Timer(),) * len(TIMERS),
+        is_view_timer_spent=False,
+        lost_leader=-1,
+        status_ms=start.now_ms,
+        is_status_due=False,
+    )
+
+
+def _seed_peers(head: HeadInfo) -> tuple[Peer, ...]:
+    """Return the peers with what C(head) shows: their COMMITs, which a restarted signer must be told of."""
+    if head.validators != head.validators_head:
+        return (Peer(),) * len(head.validators)
+    certificate = head.certificate
+    signatures = dict(certificate.votes)
+    peers = []
+    for index in range(len(head.validators)):
+        signature = signatures.get(index)
+        if signature is None:
+            peers.append(Peer())
+            continue
+        body = rules.build_vote_body(head.version_head, certificate)
+        newest = Commit(body=body, signer=index, signature=signature)
+        peers.append(Peer(newest=newest, signed_view=certificate.view))
+    return tuple(peers)
+
+
+def _compute_mark(restored: Restored) -> tuple[int, int, int]:
+    positions = [get_position(message) for message in restored.own]
+    return max([restored.mark or NO_MARK, *positions])
+
+
+def _find_head_certificate(state: State, restored: Restored) -> Certificate:
+    """Return the C(head) of the highest view: a block that I PREPAREd may embed a better one than was
+    stored."""
+    best = state.head_certificate
+    for content in restored.blocks:
+        certificate = content.parent_certificate
+        fits = content.header.height == state.height and rules.is_head_certificate(state, certificate)
+        if fits and certificate.view > best.view:
+            best = certificate
+    return best
+
+
+def _resume_votes(state: State, restored: Restored) -> State:
+    """Put the own messages of height h back into their slots."""
+    own = state.own_index
+    for message in restored.own:
+        if message.body.height != state.height or message.signer != own:
+            continue
+        state = _resume_vote(state, message, restored)
+    return state
+
+
+def _resume_vote(state: State, message: OwnMessage, restored: Restored) -> State:
+    index = message.signer
+    view = View(message.body.view)
+    match message:
+        case ViewChange():
+            slots = (*state.view_changes[:index], message, *state.view_changes[index + 1 :])
+            return replace(state, view_changes=slots, asked=replace(state.asked, view_change=view))
+        case NewView():
+            return replace(state, asked=replace(state.asked, new_view=view))
+        case Proposal():
+            slot = ProposalSlot(
+                view=view,
+                content=BlockContent(
+                    block_hash=Hash(message.body.block_hash),
+                    header=message.header,
+                    parent_certificate=message.parent_certificate,
+                    items=message.items,
+                ),
+                message=message,
+                check=Check.NOT_ASKED,
+                is_fresh=True,
+                holders=(index,),
+            )
+            return replace(state, proposal=slot, asked=replace(state.asked, proposal=view))
+        case Prepare():
+            prepares = (*state.prepares[:index], message, *state.prepares[index + 1 :])
+            return replace(state, prepares=prepares, asked=replace(state.asked, prepare=view))
+        case Commit():
+            return _resume_commit(state, message, restored)
+
+
+def _resume_commit(state: State, message: Commit, restored: Restored) -> State:
+    """Bind myself again to the P behind my COMMIT; without it every later VIEW-CHANGE would hide it."""
+    locked = _find_prepared(message, restored)
+    if locked is None:
+        return replace(state, quarantine="the journal lacks the prepared certificate behind a COMMIT")
+    index = message.signer
+    content = next(
+        (block for block in restored.blocks if block.block_hash == message.body.block_hash), None
+    )
+    return replace(
+        state,
+        commits=(*state.commits[:index], message, *state.commits[index + 1 :]),
+        asked=replace(state.asked, commit=View(message.body.view)),
+        locked=locked,
+        locked_content=content,
+    )
+
+
+def _find_prepared(message: Commit, restored: Restored) -> Prepared | None:
+    body = message.body
+    for prepared in restored.prepared:
+        at = (prepared.height, prepared.view, prepared.block_hash)
+        if at == (body.height, body.view, body.block_hash):
+            return prepared
+    return None
+
+
+def _resume_view(state: State, restored: Restored, new_views: tuple[NewView, ...]) -> State:
+    """Find view and mode again: the highest view that I signed or installed, never below C(head)."""
+    own_new_views = tuple(message for message in restored.own if isinstance(message, NewView))
+    here = [item for item in (*new_views, *own_new_views) if item.body.height == state.height]
+    views = [message.body.view for message in restored.own]
+    certified_view = state.head_certificate.view
+    view = View(max([certified_view, state.mark[1], *views, *(item.body.view for item in here)]))
+    installed = next((item for item in here if item.body.view == view), None)
+    asked = state.asked
+    has_voted = max(asked.proposal, asked.prepare, asked.commit) == view
+    proposal = state.proposal if state.proposal is not None and state.proposal.view == view else None
+    state = replace(state, view=view, wants=view, proposal=proposal)
+    if installed is not None and state.quarantine is None:
+        selected = rules.select_prepared(installed.view_changes)
+        return replace(state, is_normal=True, new_view=installed, selected=selected)
+    return replace(state, is_normal=certified_view == view or has_voted)

@@ -1,0 +1,165 @@
+"""The stage: brings actors and chain together, tick by tick.
+
+One tick collects what became final, looks at the chain, lets every actor act, signs and sends. A tick never waits for a
+transaction: what is not final yet is collected by a later one.
+"""
+
+import secrets
+from collections.abc import Mapping
+from typing import Protocol
+
+from msgspec import Struct
+
+from chain.genesis import ROLE_ASSESSOR, ROLE_AUDITOR, ROLE_CUSTODIAN, ROLE_HOSPITAL, ROLE_PLATFORM, Genesis
+from chain.contract.terms import hash_terms
+from chain.crypto import SigningKey
+from chain.errors import ConfigError
+from chain.transaction import Transaction, build_transaction
+from chain.types import ChainId
+from node.demo.bank import Bank
+from node.demo.institutions import Assessor, Auditor, Hospital, Platform
+from node.demo.members import Members
+from node.demo.orders import Order, Outcome
+from node.demo.population import draw_population
+from node.demo.registry import Registry
+from node.demo.world import DAY_MS, World
+
+MEMBERS_EVERY_TICKS = 8
+"""How often the members are listed, unless a charge makes it due."""
+
+
+class Backend(Protocol):
+    """Where the chain is: real nodes by REST, or a ledger in this process."""
+
+    async def look(self, world: World, *, with_members: bool) -> None:
+        """Write what the chain shows now into the world."""
+
+    async def send(self, parcels: list["Parcel"]) -> None:
+        """Hand transactions over; returns before they are final."""
+
+    async def collect(self) -> list[Outcome]:
+        """Return the outcomes that became final since the last call, each once."""
+
+
+class Parcel(Struct, frozen=True):
+    """One transaction with what belongs to it."""
+
+    transaction: Transaction
+    blob: bytes | None
+
+
+class Cast(Struct, frozen=True):
+    """All actors of the demo."""
+
+    members: Members
+    bank: Bank
+    platform: Platform
+    auditors: tuple[Auditor, ...]
+    assessors: tuple[Assessor, ...]
+    hospital: Hospital
+    registry: Registry
+
+    def act(self, world: World) -> list[Order]:
+        """Return what everybody does now; the bank last, so that today's transfers are booked today."""
+        orders = self.members.act(world)
+        for actor in (self.platform, *self.auditors, *self.assessors, self.hospital):
+            orders += actor.act(world)
+        return orders + self.bank.act(world)
+
+    def count_abandoned(self) -> dict[str, int]:
+        """Return how many errands were given up, by code."""
+        counts: dict[str, int] = {}
+        actors = (self.members, self.bank, self.platform, *self.auditors, *self.assessors, self.hospital)
+        for actor in actors:
+            for code in actor.errands.abandoned.values():
+                counts[code] = counts.get(code, 0) + 1
+        return counts
+
+
+def build_cast(
+    genesis: Genesis, keys: Mapping[str, SigningKey], *, seed: int, members: int, days: int
+) -> tuple[Cast, World]:
+    """Build the actors and what they see before their first look; `keys` by organisation name.
+
+    Raises `ConfigError` where genesis names an organisation whose key is not given.
+    """
+    plan = genesis.plans[0]
+    offset = plan.terms.pool.utc_offset_minutes
+    start_day = (genesis.time_ms + offset * 60_000) // DAY_MS
+    registry = Registry()
+    people = draw_population(seed=seed, count=members, days=days, benefits=plan.terms.pinned.benefits)
+    names = {
+        role: [item.name for item in genesis.organisations if item.role == role]
+        for role in (ROLE_PLATFORM, ROLE_CUSTODIAN, ROLE_AUDITOR, ROLE_ASSESSOR, ROLE_HOSPITAL)
+    }
+    missing = [item.name for item in genesis.organisations if item.name not in keys]
+    if missing or not names[ROLE_HOSPITAL]:
+        raise ConfigError(field="keys", reason=f"no signing key of {', '.join(missing) or 'a hospital'}")
+    platform, custodian, hospital = (names[role][0] for role in (ROLE_PLATFORM, ROLE_CUSTODIAN, ROLE_HOSPITAL))
+    auditors = names[ROLE_AUDITOR]
+    cast = Cast(
+        members=Members(people, seed=seed, rules_hash=hash_terms(plan.terms), registry=registry),
+        bank=Bank(keys[custodian], seed=seed, account=plan.account, closed_day=start_day - 1, registry=registry),
+        platform=Platform(platform, keys[platform], registry),
+        auditors=tuple(
+            Auditor(name, keys[name], registry, order=order, auditors=len(auditors), seed=seed)
+            for order, name in enumerate(auditors)
+        ),
+        assessors=tuple(Assessor(name, keys[name], registry) for name in names[ROLE_ASSESSOR]),
+        hospital=Hospital(hospital, keys[hospital], registry),
+        registry=registry,
+    )
+    return cast, World(plan_name=plan.plan, utc_offset_minutes=offset, start_day=start_day)
+
+
+class Stage:
+    """One performance: the actors, the chain between them, and what is on its way."""
+
+    def __init__(
+        self, backend: Backend, cast: Cast, world: World, *, chain_id: ChainId, validity_ms: int
+    ) -> None:
+        """Prepare; `validity_ms` is how long, in block time, a transaction may take to be included."""
+        self.cast = cast
+        self.world = world
+        self.sent = 0
+        self.codes: dict[str, int] = {}
+        """How many transactions ended with each code."""
+        self._backend = backend
+        self._chain_id = chain_id
+        self._validity_ms = validity_ms
+        self._orders: dict[bytes, Order] = {}
+        self._ticks = 0
+        self._listed_period = -1
+
+    @property
+    def in_flight(self) -> int:
+        """Return how many transactions are not final yet."""
+        return len(self._orders)
+
+    async def tick(self) -> None:
+        """Collect, look, act, send."""
+        for outcome in await self._backend.collect():
+            order = self._orders.pop(outcome.tx_id, None)
+            if order is not None:
+                self.codes[outcome.code] = self.codes.get(outcome.code, 0) + 1
+                order.on_outcome(outcome)
+        is_charged = self.world.plan.period != self._listed_period
+        with_members = is_charged or self._ticks % MEMBERS_EVERY_TICKS == 0
+        await self._backend.look(self.world, with_members=with_members)
+        if with_members:
+            self._listed_period = self.world.plan.period
+        self._ticks += 1
+        parcels = [self._sign(order) for order in self.cast.act(self.world)]
+        self.sent += len(parcels)
+        await self._backend.send(parcels)
+
+    def _sign(self, order: Order) -> Parcel:
+        transaction = build_transaction(
+            chain_id=self._chain_id,
+            nonce=secrets.token_bytes(16),
+            valid_until_ms=self.world.time_ms + self._validity_ms,
+            call=order.call,
+            key=order.key,
+        )
+        self._orders[transaction.tx_id] = order
+        return Parcel(transaction=transaction, blob=order.blob)
