@@ -53,6 +53,8 @@ _ENTRIES = (
     Entry(107, "weight_out_of_range", 422, False, "The weight must be from 1 to 100", "份数必须在 1 到 100 之间"),
     Entry(108, "guardian_invalid", 422, False, "The guardian is not valid", "监护人无效"),
     Entry(109, "not_verified", 409, True, "Bank and auditor have not both verified this person", "银行与审计尚未都完成核验"),
+    Entry(110, "age_limit", 409, False, "The person is beyond the age limit", "已超过年龄上限"),
+    Entry(111, "children_first", 409, True, "The children in the plan leave first", "须先为子女办理退出"),
     Entry(200, "account_unknown", 422, False, "There is no such custody account", "没有此托管账户"),
     Entry(201, "reference_conflict", 409, False, "This bank reference exists with other content", "该银行流水号已存在且内容不同"),
     Entry(202, "booking_day_closed", 409, False, "A closed statement covers this booking day", "该记账日已被对账单关闭"),

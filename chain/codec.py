@@ -29,7 +29,7 @@ class Codec(Generic[T]):
     """
 
     def __init__(self, decoded_type: type[T] | object, bytes_max: int, name: str) -> None:
-        self._decoder: msgspec.msgpack.Decoder[T] = msgspec.msgpack.Decoder(decoded_type)  # type: ignore[arg-type]
+        self._decoder: msgspec.msgpack.Decoder[T] = msgspec.msgpack.Decoder(decoded_type)
         self.bytes_max = bytes_max
         self.name = name
 

@@ -4,6 +4,9 @@ Pure. All of them are one walk from the root towards a key. The functions need t
 `RecordSource`; the tree and its pending changes offer them as methods.
 """
 
+import hashlib
+from collections.abc import Generator, Iterator
+
 from chain.errors import StoreError
 from chain.trie import (
     ARITY,
@@ -16,10 +19,12 @@ from chain.trie import (
     X_BYTES,
     X_MAX,
     Flavour,
+    compute_bucket_hash,
     compute_packed_sums,
     get_digit,
 )
-from chain.trie_update import ROOT_NODE, RecordSource
+from chain.trie_storage import Page
+from chain.trie_update import ROOT_NODE, PackedRoot, RecordSource
 
 
 def walk(source: RecordSource, *, flavour: Flavour, kind: int, key: bytes) -> tuple[list[bytes], bytes]:
@@ -125,3 +130,45 @@ def select_key(source: RecordSource, *, flavour: Flavour, kind: int, rank: int) 
         depth += 1
     start = rank * flavour.entry_bytes
     return source.get_bucket(node)[start : start + flavour.key_bytes]
+
+
+def iterate_entries(source: RecordSource, *, flavour: Flavour, root: PackedRoot) -> Iterator[bytes]:
+    """Yield every entry in key order, and check each record against the root on the way.
+
+    Raises StoreError at the first record that contradicts its parent: a hash, a kind or a sum.
+    """
+    sums = yield from _iterate_below(source, flavour, root, ROOT_NODE, 0, [], 0)
+    if flavour.sums_bytes and sums != root.sums:
+        raise StoreError("sum tree: the leaves do not add up to the sums of the root")
+
+
+def _iterate_below(
+    source: RecordSource, flavour: Flavour, expected: PackedRoot, node: int, depth: int, page: Page, slot: int
+) -> Generator[bytes, None, int]:
+    """Yield the entries below `node`, return their packed sums; `page[slot]` is its place at odd levels."""
+    if expected.kind == EMPTY:
+        return 0
+    if expected.kind != INNER:
+        entries = source.get_bucket(node)
+        step = flavour.entry_bytes
+        is_right = len(entries) == step * expected.kind
+        if not is_right or compute_bucket_hash(flavour, entries) != expected.hash:
+            raise StoreError(f"{flavour.name} tree: bucket {node:#x} contradicts its parent")
+        yield from (entries[start : start + step] for start in range(0, len(entries), step))
+        return compute_packed_sums(entries) if flavour.sums_bytes else 0
+    if not depth & 1:
+        page, slot = source.get_page(node), 0
+    inner = page[slot]
+    if hashlib.sha256(inner).digest() != expected.hash:
+        raise StoreError(f"{flavour.name} tree: node {node:#x} contradicts its parent")
+    total = 0
+    for digit in range(ARITY):
+        start, end = find_record(inner, digit, flavour=flavour)
+        shown = int.from_bytes(inner[start + HASH_BYTES : end], "big")
+        child = PackedRoot(kind=inner[1 + digit], hash=inner[start : start + HASH_BYTES], sums=shown)
+        below = _iterate_below(source, flavour, child, ARITY * node + digit, depth + 1, page, 1 + digit)
+        sums = yield from below
+        if sums != shown:
+            raise StoreError(f"sum tree: the leaves below child {digit} of {node:#x} do not add up")
+        total += sums
+    return total

@@ -8,7 +8,7 @@ can prove. Whoever uses a Pending whose base has changed under it (another Pendi
 parent was updated after `begin`) gets an InvariantViolation: its answers would mix two trees.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Final, TypeVar
 
@@ -26,7 +26,7 @@ from chain.trie import (
     pack_sums,
     unpack_sums,
 )
-from chain.trie_read import build_proof, compute_sums_from, find_tail, select_key, walk
+from chain.trie_read import build_proof, compute_sums_from, find_tail, iterate_entries, select_key, walk
 from chain.trie_storage import (
     Page,
     RecordReader,
@@ -121,6 +121,14 @@ class TreeView:
         if not 0 <= rank < self._root.sums >> COUNT_SHIFT:
             raise IndexError(f"rank {rank} in a tree of {self._root.sums >> COUNT_SHIFT} leaves")
         return select_key(self, flavour=self.flavour, kind=self._checked_kind(), rank=rank)
+
+    def entries(self) -> Iterator[bytes]:
+        """Yield `key || tail` of every leaf in key order, checking each record against the root.
+
+        Raises StoreError at the first record that contradicts it. For audits and exports: it reads all.
+        """
+        self._checked_kind()
+        return iterate_entries(self, flavour=self.flavour, root=self._root)
 
     def _checked_kind(self) -> int:
         return self._root.kind

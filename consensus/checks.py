@@ -89,8 +89,10 @@ def require_prepared(state: State, prepared: Prepared) -> None:
         and prepare.body.block_hash == prepared.block_hash
     )
     height, view, block_hash = Height(prepared.height), View(prepared.view), Hash(prepared.block_hash)
-    verified = _verify_votes(state, "prepare", height, view, block_hash, prepared.votes, state.validators,
-    known) try:
+    verified = _verify_votes(
+        state, "prepare", height, view, block_hash, prepared.votes, state.validators, known
+    )
+    try:
         validate_votes(
             kind="prepare",
             height=height,
@@ -186,8 +188,8 @@ def _require_certificate(
 ) -> None:
     height, view = Height(certificate.height), View(certificate.view)
     block_hash = Hash(certificate.block_hash)
-    verified = _verify_votes(state, "commit", height, view, block_hash, certificate.votes, validators,
-    known) try:
+    verified = _verify_votes(state, "commit", height, view, block_hash, certificate.votes, validators, known)
+    try:
         validate_certificate(
             certificate,
             validators=validators,
@@ -222,10 +224,9 @@ def _verify_votes(
     verified = []
     for vote in votes:
         index, signature = vote
-        if vote in known:
-            verified.append(vote)
-        elif index < len(validators) and config.verify(
-            public_key=validators[index].key, message=signed, signature=signature
+        if vote in known or (
+            index < len(validators)
+            and config.verify(public_key=validators[index].key, message=signed, signature=signature)
         ):
             verified.append(vote)
         else:

@@ -24,6 +24,7 @@ from chain.certificate import Certificate
 from chain.types import Hash, View
 from chain.validators import ValidatorSet
 from consensus import inbox, restore, rules, status, timing, voting
+from consensus.config import Config
 from consensus.effects import Effects
 from consensus.events import (
     BlockFetched,
@@ -44,7 +45,6 @@ from consensus.events import (
     TimerId,
     Verdict,
 )
-from consensus.config import Config
 from consensus.messages import (
     COMPLAINT_IDS_MAX,
     Commit,
@@ -261,10 +261,11 @@ def _on_peer_up(turn: Turn, index: int) -> None:
 def _on_overdue(turn: Turn, event: RequestOverdue) -> None:
     """The leader passes transactions over: want the next view and tell the others which (consensus 6)."""
     state = turn.state
-    if state.certified is not None or state.own_index is None or not state.is_started or not
-    state.is_normal:
+    if state.certified is not None or not state.is_started or not state.is_normal:
         return
-    if event.leader == state.own_index or rules.get_leader(state, state.view) != event.leader:
+    if event.leader == state.own_index or state.own_index is None:
+        return
+    if rules.get_leader(state, state.view) != event.leader:
         return
     timing.want_next(turn)
     ids = event.tx_ids[:COMPLAINT_IDS_MAX]
@@ -272,7 +273,4 @@ def _on_overdue(turn: Turn, event: RequestOverdue) -> None:
 
 
 def _keep_peer(turn: Turn, index: int, peer: Peer) -> None:
-    peers = turn.state.peers
-    turn.state = replace(turn.state, peers=(*peers[:index], peer, *peers[index + 1 :]))
-
-
+    turn.state = replace(turn.state, peers=inbox.put(turn.state.peers, index, peer))

@@ -16,8 +16,17 @@ from chain.contract.calls import Bytes32
 from chain.crypto import sha256, signing_bytes
 from chain.errors import InvariantViolation
 from chain.types import ChainId, Hash, Height, PublicKey, Signature
-from consensus.messages import TAGS, Commit, Kind, OwnMessage, SignatureBytes, ViewChange, get_kind,
-hash_prepared from consensus.messages import get_signed_bytes
+from consensus.messages import (
+    TAGS,
+    Commit,
+    Kind,
+    OwnMessage,
+    SignatureBytes,
+    ViewChange,
+    get_kind,
+    get_signed_bytes,
+    hash_prepared,
+)
 
 GUARD_BYTES_MAX = 512
 

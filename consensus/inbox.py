@@ -30,10 +30,10 @@ from consensus.messages import (
 from consensus.state import NO_VIEW, Check, ProposalSlot, Waiting
 from consensus.turn import Turn
 
-SlotT = TypeVar("SlotT", ViewChange, Prepare, Commit, Waiting)
+ValueT = TypeVar("ValueT")
 
 
-def put(slots: tuple[SlotT | None, ...], index: int, value: SlotT) -> tuple[SlotT | None, ...]:
+def put(slots: tuple[ValueT, ...], index: int, value: ValueT) -> tuple[ValueT, ...]:
     """Return the slots with one of them replaced."""
     return (*slots[:index], value, *slots[index + 1 :])
 
@@ -81,8 +81,8 @@ def on_own_signature(turn: Turn, peer: int, message: OwnMessage) -> None:
     except MessageInvalid as error:
         turn.note("message_invalid", peer, f"shown as mine: {error}")
         return
-    enter_quarantine(turn, f"a peer shows my signature at {get_position(message)}, above my mark
-    {state.mark}")
+    at = get_position(message)
+    enter_quarantine(turn, f"a peer shows my signature at {at}, above my mark {state.mark}")
 
 
 def enter_quarantine(turn: Turn, reason: str) -> None:
@@ -165,7 +165,7 @@ def notice_signed(turn: Turn, message: OwnMessage) -> None:
         return
     known = replace(peer, newest=newest, signed_view=max(peer.signed_view, message.body.view))
     index = message.signer
-    turn.state = replace(state, peers=(*state.peers[:index], known, *state.peers[index + 1 :]))
+    turn.state = replace(state, peers=put(state.peers, index, known))
 
 
 def keep_vote(turn: Turn, message: Prepare | Commit) -> None:
@@ -216,8 +216,7 @@ def _keep_waiting(turn: Turn, peer: int, message: OwnMessage) -> None:
         case Commit():
             if kept.commit is None or kept.commit.body.view < message.body.view:
                 kept = replace(kept, commit=message)
-    waiting = (*state.waiting[:peer], kept, *state.waiting[peer + 1 :])
-    turn.state = replace(state, waiting=waiting)
+    turn.state = replace(state, waiting=put(state.waiting, peer, kept))
 
 
 def _on_late_commit(turn: Turn, peer: int, message: Commit) -> None:
@@ -285,7 +284,7 @@ def _on_new_view(turn: Turn, peer: int, message: NewView) -> None:
         # The list is the leader's own: it signed what no honest leader signs, so verify no more of it here.
         known = replace(state.peers[message.signer], is_distrusted=True)
         index = message.signer
-        turn.state = replace(state, peers=(*state.peers[:index], known, *state.peers[index + 1 :]))
+        turn.state = replace(state, peers=put(state.peers, index, known))
         turn.note("new_view_invalid", peer, f"signed by {index}: {error}")
         return
     notice_signed(turn, message)
@@ -373,4 +372,3 @@ def build_proposal_slot(turn: Turn, message: Proposal, *, is_checked: bool) -> P
         is_fresh=is_checked,
         holders=() if own_index is None else (own_index,),
     )
-

@@ -10,6 +10,7 @@ from consensus import rules
 from consensus.config import Config
 from consensus.events import BlockContent, HeadInfo, Restored, Start
 from consensus.guard_rules import get_position
+from consensus.inbox import put
 from consensus.messages import Commit, NewView, OwnMessage, Prepare, Prepared, Proposal, ViewChange
 from consensus.state import (
     NO_VIEW,
@@ -39,8 +40,9 @@ def build_state(config: Config, start: Start) -> State:
     7)."""
     state = _build_empty(config, start)
     restored = start.restored
-    state = replace(state, mark=_compute_mark(restored), head_certificate=_find_head_certificate(state,
-    restored)) if start.quarantine is not None:
+    certificate = _find_head_certificate(state, restored)
+    state = replace(state, mark=_compute_mark(restored), head_certificate=certificate)
+    if start.quarantine is not None:
         return _resume_view(state, restored, ())
     return _resume_view(_resume_votes(state, restored), restored, restored.new_views)
 
@@ -140,7 +142,7 @@ def _resume_vote(state: State, message: OwnMessage, restored: Restored) -> State
     view = View(message.body.view)
     match message:
         case ViewChange():
-            slots = (*state.view_changes[:index], message, *state.view_changes[index + 1 :])
+            slots = put(state.view_changes, index, message)
             return replace(state, view_changes=slots, asked=replace(state.asked, view_change=view))
         case NewView():
             return replace(state, asked=replace(state.asked, new_view=view))
@@ -160,7 +162,7 @@ def _resume_vote(state: State, message: OwnMessage, restored: Restored) -> State
             )
             return replace(state, proposal=slot, asked=replace(state.asked, proposal=view))
         case Prepare():
-            prepares = (*state.prepares[:index], message, *state.prepares[index + 1 :])
+            prepares = put(state.prepares, index, message)
             return replace(state, prepares=prepares, asked=replace(state.asked, prepare=view))
         case Commit():
             return _resume_commit(state, message, restored)
@@ -172,12 +174,10 @@ def _resume_commit(state: State, message: Commit, restored: Restored) -> State:
     if locked is None:
         return replace(state, quarantine="the journal lacks the prepared certificate behind a COMMIT")
     index = message.signer
-    content = next(
-        (block for block in restored.blocks if block.block_hash == message.body.block_hash), None
-    )
+    content = next((block for block in restored.blocks if block.block_hash == message.body.block_hash), None)
     return replace(
         state,
-        commits=(*state.commits[:index], message, *state.commits[index + 1 :]),
+        commits=put(state.commits, index, message),
         asked=replace(state.asked, commit=View(message.body.view)),
         locked=locked,
         locked_content=content,

@@ -170,8 +170,8 @@ def _on_certificate(turn: Turn, index: int, status: Status) -> bool:
             inbox.certify(turn, certificate, [index, *(signer for signer, _ in certificate.votes)])
             return True
         if certificate.height == state.head.certificate.height:
-            if rules.is_head_certificate(state, certificate) and certificate.view <=
-            state.head_certificate.view:
+            is_mine = rules.is_head_certificate(state, certificate)
+            if is_mine and certificate.view <= state.head_certificate.view:
                 return True
             checks.require_head_certificate(state, certificate)
             if state.certified is None:
@@ -213,8 +213,7 @@ def _note_answered_head(turn: Turn, index: int, height: int) -> None:
 
 
 def _keep_peer(turn: Turn, index: int, peer: Peer) -> None:
-    peers = turn.state.peers
-    turn.state = replace(turn.state, peers=(*peers[:index], peer, *peers[index + 1 :]))
+    turn.state = replace(turn.state, peers=inbox.put(turn.state.peers, index, peer))
 
 
 def _compute_missing(
@@ -228,11 +227,8 @@ def _compute_missing(
 
 
 def _encode_slots(slots: Sequence[ViewChange | Prepare | Commit | None], view: int) -> bytes:
-    indexes = tuple(
-        message.signer for message in slots if message is not None and message.body.view == view
-    )
+    indexes = tuple(message.signer for message in slots if message is not None and message.body.view == view)
     return encode_bitmap(indexes)
 
 
 _EMPTY = Held(has_new_view=False, has_proposal=False, view_changes=b"", prepares=b"", commits=b"")
-

@@ -128,8 +128,8 @@ def _begin_voting(turn: Turn) -> None:
     if state.own_index is None:
         return
     if not state.is_started:
-        answered = sum(peer.has_answered for index, peer in enumerate(state.peers) if index !=
-        state.own_index) if answered < state.quorum - 1:
+        others = (peer for index, peer in enumerate(state.peers) if index != state.own_index)
+        if sum(peer.has_answered for peer in others) < state.quorum - 1:
             return
         turn.state = state = replace(state, is_started=True)
         turn.is_view_timer_reset = True

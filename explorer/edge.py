@@ -60,12 +60,16 @@ class EdgeMiddleware:
         problems: ProblemWriter,
         hosts: tuple[str, ...],
         report_damage: Callable[[StoreError], None],
+        get_monotonic_ns: Callable[[], int],
+        observe: Callable[[str, str, int, int], None] | None,
     ) -> None:
         self._app = app
         self._get_head = get_head
         self._problems = problems
         self._hosts = None if "*" in hosts else frozenset(host.lower() for host in hosts)
         self._report_damage = report_damage
+        self._get_ns = get_monotonic_ns
+        self._observe = observe
         self._ids = _generate_ids()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -80,12 +84,13 @@ class EdgeMiddleware:
         is_head = scope["method"] == "HEAD"
         if is_head:
             scope["method"] = "GET"
-        is_started = False
+        began_ns = self._get_ns()
+        status = 0
 
         async def send_complete(message: Message) -> None:
-            nonlocal is_started
+            nonlocal status
             if message["type"] == "http.response.start":
-                is_started = True
+                status = message["status"]
                 message["headers"] = self._complete(message["headers"], request_id)
             elif is_head and message["type"] == "http.response.body":
                 message = {**message, "body": b""}
@@ -95,16 +100,21 @@ class EdgeMiddleware:
             self._check(scope)
             await self._app(scope, receive, send_complete)
         except GongjiError as error:
-            if is_started:
+            if status:
                 raise
             await self._problems.build(scope, error)(scope, receive, send_complete)
         except Exception as error:
             if isinstance(error, StoreError):
                 self._report_damage(error)
             _log.error("request %s failed: %s %s", request_id, scope["method"], scope["path"])
-            if not is_started:
+            if not status:
                 await self._problems.build(scope, ProblemError("internal"))(scope, receive, send_complete)
             raise
+        finally:
+            if self._observe is not None:
+                # The route's pattern, never the path: a label for each id would fill the metrics (conventions 9).
+                route = getattr(scope.get("route"), "path", "none")
+                self._observe(scope["method"], route, status, (self._get_ns() - began_ns) // 1_000)
 
     def _complete(self, headers: list[tuple[bytes, bytes]], request_id: str) -> list[tuple[bytes, bytes]]:
         complete = [*headers, *_SECURITY_HEADERS, (b"x-request-id", request_id.encode("ascii"))]

@@ -60,4 +60,6 @@ class ExplorerSettings(Struct, frozen=True):
     get_wall_ms: Callable[[], int] = _read_wall_ms
     """The wall clock, for the clock scale and the age of the head."""
     get_monotonic_ns: Callable[[], int] = time.monotonic_ns
-    """The clock of the token buckets."""
+    """The clock of the token buckets and of the time that requests take."""
+    observe: Callable[[str, str, int, int], None] | None = None
+    """Called after each request with method, path of the route, status and microseconds: for the metrics."""

@@ -12,6 +12,7 @@ A guard that has not met its chain yet has the chain id zero: keys exist before 
 It is bound once, to the first chain that it is used on.
 """
 
+import fcntl
 import os
 import struct
 import zlib
@@ -111,10 +112,15 @@ class GuardFile:
         self.state, self.problem, self._sequence, self._has_failed = None, None, 0, False
         try:
             self._descriptor = os.open(self.path, os.O_RDWR | os.O_CLOEXEC)
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             content = os.pread(self._descriptor, _FILE_BYTES, 0)
         except FileNotFoundError:
             self.problem = "the guard is missing"
             return
+        except BlockingIOError as error:
+            # Two processes with one key would vote against each other (pitfalls P3, C38).
+            self.close()
+            raise StoreError(f"{self.path} is in use by another process") from error
         except OSError as error:
             raise StoreError(f"{self.path}: {error.strerror}") from error
         slots = [_decode_slot(content[place * SLOT_BYTES :][:SLOT_BYTES]) for place in range(2)]
@@ -135,10 +141,11 @@ def create_guard(path: Path, *, key: PublicKey) -> None:
 
 
 def open_guard(path: Path) -> GuardFile:
-    """Open a guard; where it is missing or damaged `problem` says so and `state` is None.
+    """Open and lock a guard; where it is missing or damaged `problem` says so and `state` is None.
 
-    Raises `StoreError` where the disk fails. One slot that is not whole is what a crash while writing leaves:
-    the other one is then one write behind, and the journal holds what it does not know.
+    Raises `StoreError` where the disk fails or another process has it open. One slot that is not whole is
+    what a crash while writing leaves: the other one is then one write behind, and the journal holds what
+    it does not know.
     """
     guard = GuardFile(path)
     guard._load()

@@ -382,9 +382,14 @@ class Link(asyncio.Protocol):
         self._timer = self._loop.call_later(self._shutdown_ms / 1000, transport.abort)
         if transport.is_closing():
             return
-        if farewell:
-            transport.write(farewell)
-        transport.write_eof()
+        try:
+            if farewell:
+                transport.write(farewell)
+            transport.write_eof()
+        except OSError:
+            # The other side has reset the connection, and nobody was told yet.
+            transport.abort()
+            return
         if not self._is_reading:
             transport.resume_reading()
 

@@ -57,6 +57,7 @@ def build_period(terms: PoolTerms, *, after_day: int) -> PeriodRecord:
         status=PERIOD_OPEN,
         notice_day=notice_day,
         charge_day=charge_day,
+        scheduled_day=charge_day,
         units_at_notice=0,
         members_at_notice=0,
         claims=(),
@@ -191,12 +192,20 @@ def run_settlement(state: Overlay, context: Context, *, plan: str, number: int) 
     save_book(state, book)
     step = ShareStepRecord(share_index=index, day=book.today, per=charge.per)
     state.put(SHARE_STEP, step, plan, number, period_number)
-    record = _build_record(context, book, period, charge, tree=tree, settled=tuple(settled), before_index=before.share_index, carry_before=before.carry)
+    record = _build_record(
+        context,
+        book,
+        period,
+        charge,
+        tree=tree,
+        settled=tuple(settled),
+        before_index=before.share_index,
+        carry_before=before.carry,
+    )
     state.put(SETTLEMENT, record, plan, number, period_number)
     _compute_period(state, context, book, period, instructions, charge)
-    state.put(
-        PERIOD, build_period(terms, after_day=_get_nominal_charge_day(terms, period)), plan, number, period_number + 1
-    )
+    following = build_period(terms, after_day=period.scheduled_day)
+    state.put(PERIOD, following, plan, number, period_number + 1)
     for item in settled:
         on_settled(state, context, item.claim, item.granted, item.rest_carried)
     if charge.is_unfundable:

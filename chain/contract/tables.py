@@ -470,6 +470,8 @@ class PeriodRecord(_Record, frozen=True):
     status: Code
     notice_day: DayField
     charge_day: DayField
+    scheduled_day: DayField
+    """Charge day by the calendar; a notice that opened late moves `charge_day` only."""
     units_at_notice: Number
     members_at_notice: Number
     claims: tuple[Bytes32, ...]

@@ -237,7 +237,7 @@ def _amend_gone(
     """Let an ended membership become claimed out or voided, or refund the shares that it had paid."""
     if act in (ACT_CLAIMED_OUT, ACT_VOIDED):
         _change_status(state, context, member_id, member, _STATUS_AFTER[act])
-        _release_person(state, member_id, member, act)
+        release_person(state, member_id, member, act)
     elif act == ACT_SHARES_REFUND:
         _refund_shares(state, context, book, member_id, member, member.paid_before)
 
@@ -248,7 +248,7 @@ def finish_exit(
     """Execute *exit*: the leaf goes, the balance is refunded, cover ends today or with the suspension."""
     shares_paid = compute_shares_paid(member, book.pool.share_index)
     end_membership(state, context, book, member_id, member, _STATUS_AFTER[act])
-    _release_person(state, member_id, member, act)
+    release_person(state, member_id, member, act)
     if act == ACT_SHARES_REFUND:
         _refund_shares(state, context, book, member_id, member, shares_paid)
 
@@ -288,7 +288,7 @@ def end_membership(
     context.emit(MemberExited(member=member_id, status=status, refund=balance, covered_to=covered_to))
 
 
-def _release_person(state: Overlay, member_id: bytes, member: MemberRecord, act: int) -> None:
+def release_person(state: Overlay, member_id: bytes, member: MemberRecord, act: int = ACT_LEAVE) -> None:
     """Bar the person after a main benefit or a voided membership, else free the index for a new application."""
     if member.person_index is None or not member.is_admitted:
         return

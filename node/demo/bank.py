@@ -35,7 +35,9 @@ def compute_year(day: int) -> int:
 class Bank:
     """The one who can say what happened on the account."""
 
-    def __init__(self, key: SigningKey, *, seed: int, account: str, closed_day: int, registry: Registry) -> None:
+    def __init__(
+        self, key: SigningKey, *, seed: int, account: str, closed_day: int, registry: Registry
+    ) -> None:
         self.key = key
         self.books = Books(account=account, closed_day=closed_day)
         self.errands = Errands()
@@ -62,7 +64,9 @@ class Bank:
     @property
     def is_idle(self) -> bool:
         """Tell whether every booking is final."""
-        return not self._registry.transfers and not any(book.open_bookings for book in self.books.days.values())
+        return not self._registry.transfers and not any(
+            book.open_bookings for book in self.books.days.values()
+        )
 
     # --- accounts ---
 
@@ -96,7 +100,8 @@ class Bank:
         )
         return Order(call=AccountVerify(items=items), key=self.key, on_outcome=on_outcome)
 
-    # --- bookings: a bank fact keeps its booking day however often it is sent, and that day stays open until it is final
+    # --- bookings: a bank fact keeps its booking day however often it is sent, and that day stays open
+    # until it is final
 
     def _book_transfers(self, world: World) -> list[Order]:
         for transfer in self._registry.transfers:
@@ -131,10 +136,14 @@ class Bank:
             )
             for transfer in transfers
         )
-        return Order(call=DepositCredit(account=self.books.account, items=items), key=self.key, on_outcome=on_outcome)
+        return Order(
+            call=DepositCredit(account=self.books.account, items=items), key=self.key, on_outcome=on_outcome
+        )
 
     def _answer_instructions(self, world: World) -> list[Order]:
-        ready = [view for view in world.instructions if self.errands.begin(("ack", view.instruction), world.today)]
+        ready = [
+            view for view in world.instructions if self.errands.begin(("ack", view.instruction), world.today)
+        ]
         for view in ready:
             if view.instruction not in self._answered_on:
                 self._answered_on[view.instruction] = world.today
@@ -163,7 +172,9 @@ class Bank:
             )
             for view in views
         )
-        return Order(call=InstructionAck(account=self.books.account, items=items), key=self.key, on_outcome=on_outcome)
+        return Order(
+            call=InstructionAck(account=self.books.account, items=items), key=self.key, on_outcome=on_outcome
+        )
 
     # --- statements ---
 
@@ -187,7 +198,8 @@ class Bank:
 
 
 def compute_person_index(seed: int, person: Person) -> bytes:
-    """Return what bank and auditor compute together and neither alone (contract 6): here a token of the person."""
+    """Return what bank and auditor compute together and neither alone (contract 6): here a token of the
+    person."""
     return derive_token("person index", seed, person.number)
 
 
@@ -197,7 +209,8 @@ def split(values: list[T]) -> list[list[T]]:
 
 
 def pair_items(values: list[T], outcome: Outcome) -> list[tuple[T, str]]:
-    """Return each value of a batch with the code of its item; a batch that did not run gives all its own code."""
+    """Return each value of a batch with the code of its item; a batch that did not run gives all its own
+    code."""
     if len(outcome.items) != len(values):
         return [(value, outcome.code) for value in values]
     return list(zip(values, outcome.items, strict=True))

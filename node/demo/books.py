@@ -1,8 +1,10 @@
-"""The bank's own books of one custody account: what it booked on which day, and the statements that follow from it."""
+"""The bank's own books of one custody account: what it booked on which day, and the statements that follow
+from it."""
 
 from pathlib import Path
 
-from msgspec import Struct, json as msgspec_json
+from msgspec import Struct
+from msgspec import json as msgspec_json
 
 from chain.contract.calls import StatementPost
 from node.demo.population import derive_token

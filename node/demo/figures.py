@@ -1,4 +1,5 @@
-"""The figures that the population is drawn from, read from `node/data` (sources: the first lines of each file)."""
+"""The figures that the population is drawn from, read from `node/data` (sources: the first lines of each
+file)."""
 
 import csv
 from bisect import bisect_right
@@ -97,7 +98,8 @@ def load_plan(name: str) -> PlanTerms:
 
 
 def get_incidence(age: int, *, is_female: bool) -> float:
-    """Return the calibrated yearly incidence of one life: the table, log-linear between its ages, times 0.40."""
+    """Return the calibrated yearly incidence of one life: the table, log-linear between its ages, times
+    0.40."""
     table = load_incidence()
     place = min(max(bisect_right(table, (age, 10**9, 10**9)) - 1, 0), len(table) - 1)
     low, high = table[place], table[min(place + 1, len(table) - 1)]

@@ -41,6 +41,10 @@ class Institution:
         self._registry = registry
         self._today = 0
 
+    def act(self, world: World) -> list[Order]:
+        """Return what it does now."""
+        raise NotImplementedError
+
     def _order(self, name: ErrandName, order_call: Order) -> list[Order]:
         return [order_call] if self.errands.begin(name, self._today) else []
 
@@ -127,7 +131,9 @@ class Platform(Institution):
 class Auditor(Institution):
     """Issues the blind index, confirms notices in its periods, co-signs batches in the next."""
 
-    def __init__(self, name: str, key: SigningKey, registry: Registry, *, order: int, auditors: int, seed: int) -> None:
+    def __init__(
+        self, name: str, key: SigningKey, registry: Registry, *, order: int, auditors: int, seed: int
+    ) -> None:
         super().__init__(name, key, registry)
         self._seed = seed
         self._noticed_on: dict[bytes, int] = {}
@@ -195,7 +201,8 @@ class Auditor(Institution):
 
 
 class Assessor(Institution):
-    """An assessor firm: accepts what it was drawn for, seals its report, opens it once the other firm has sealed."""
+    """An assessor firm: accepts what it was drawn for, seals its report, opens it once the other firm has
+    sealed."""
 
     def act(self, world: World) -> list[Order]:
         """Return what the firm does now."""
@@ -247,7 +254,11 @@ class Hospital(Institution):
         orders: list[Order] = []
         for claim in world.claims:
             is_due = world.today >= claim.filed_day + CERTIFICATE_DAYS
-            if claim.has_certificate or not is_due or claim.status not in {"eligible", "assigned", "investigated"}:
+            if (
+                claim.has_certificate
+                or not is_due
+                or claim.status not in {"eligible", "assigned", "investigated"}
+            ):
                 continue
             name = ("certificate", claim.claim)
             document = derive_token("record", claim.claim.hex())

@@ -89,6 +89,16 @@ class Errands:
 
 
 NOT_EXECUTED = frozenset(
-    {"expired", "pool_full", "quota_exceeded", "unreachable", "timeout", "blob_missing", "node_starting", "internal"}
+    {
+        "expired",
+        "pool_full",
+        "quota_exceeded",
+        "unreachable",
+        "timeout",
+        "blob_missing",
+        "node_starting",
+        "internal",
+    }
 )
-"""Codes under which a transaction never ran: sending anew is safe, as ids differ and bank references are unique."""
+"""Codes under which a transaction never ran: sending anew is safe, as ids differ and bank references are
+unique."""

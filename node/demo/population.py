@@ -125,7 +125,9 @@ def _draw_person(
         is_female=is_female,
         weight=weight,
         deposit_fen=deposit,
-        habit=random.choices([habit for habit, _ in _HABIT_WEIGHTS], [share for _, share in _HABIT_WEIGHTS])[0],
+        habit=random.choices([habit for habit, _ in _HABIT_WEIGHTS], [share for _, share in _HABIT_WEIGHTS])[
+            0
+        ],
         join_day=random.randint(20, max(21, days - 20)) if is_late else 0,
         leave_day=leave_day,
         guardian=random.choice(adults) if is_child and adults else None,
@@ -139,10 +141,14 @@ def _draw_case(
 ) -> Case | None:
     if random.random() >= get_incidence(age, is_female=is_female) * INCIDENCE_SCALE:
         return None
-    place = next(i for i, benefit in enumerate(benefits) if benefit.age_from_years <= age <= benefit.age_to_years)
+    place = next(
+        i for i, benefit in enumerate(benefits) if benefit.age_from_years <= age <= benefit.age_to_years
+    )
     benefit = benefits[place]
     severe = compute_severe_share(
-        band, severe_yuan=benefit.severe_fen * INCIDENCE_SCALE // 100, mild_yuan=benefit.mild_fen * INCIDENCE_SCALE // 100
+        band,
+        severe_yuan=benefit.severe_fen * INCIDENCE_SCALE // 100,
+        mild_yuan=benefit.mild_fen * INCIDENCE_SCALE // 100,
     )
     return Case(
         day=random.randint(1, YEAR_DAYS),
@@ -154,11 +160,13 @@ def _draw_case(
 
 
 def derive_key(seed: int, *parts: str | int) -> SigningKey:
-    """Return the signing key of somebody in the demo: derived from the seed, so that a demo can be repeated."""
+    """Return the signing key of somebody in the demo: derived from the seed, so that a demo can be
+    repeated."""
     return SigningKey(derive_token("key", seed, *parts))
 
 
 def derive_token(*parts: str | int) -> bytes:
-    """Return 32 bytes that stand for a secret outside of the chain (an ID number, a bank reference, a document)."""
+    """Return 32 bytes that stand for a secret outside of the chain (an ID number, a bank reference, a
+    document)."""
     text = "/".join(str(part) for part in parts)
     return hashlib.sha256(f"gongji demo/{text}".encode()).digest()

@@ -1,4 +1,5 @@
-"""What the actors know of each other outside of the chain: applications on a desk, transfers at the bank, diagnoses.
+"""What the actors know of each other outside of the chain: applications on a desk, transfers at the bank,
+diagnoses.
 
 The chain sees none of it; in life these are counters, post and bank rails.
 """

@@ -1,8 +1,7 @@
 """The stage: brings actors and chain together, tick by tick.
 
-One tick collects what became final, looks at the chain, lets every actor act, signs and sends. A tick never waits for a
-transaction: what is not final yet is collected by a later one.
-"""
+One tick collects what became final, looks at the chain, lets every actor act, signs and sends. A tick never
+waits for a transaction: what is not final yet is collected by a later one."""
 
 import secrets
 from collections.abc import Mapping
@@ -10,14 +9,14 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from chain.genesis import ROLE_ASSESSOR, ROLE_AUDITOR, ROLE_CUSTODIAN, ROLE_HOSPITAL, ROLE_PLATFORM, Genesis
 from chain.contract.terms import hash_terms
 from chain.crypto import SigningKey
 from chain.errors import ConfigError
+from chain.genesis import ROLE_ASSESSOR, ROLE_AUDITOR, ROLE_CUSTODIAN, ROLE_HOSPITAL, ROLE_PLATFORM, Genesis
 from chain.transaction import Transaction, build_transaction
 from chain.types import ChainId
 from node.demo.bank import Bank
-from node.demo.institutions import Assessor, Auditor, Hospital, Platform
+from node.demo.institutions import Assessor, Auditor, Hospital, Institution, Platform
 from node.demo.members import Members
 from node.demo.orders import Order, Outcome
 from node.demo.population import draw_population
@@ -59,19 +58,27 @@ class Cast(Struct, frozen=True):
     hospital: Hospital
     registry: Registry
 
+    @property
+    def institutions(self) -> tuple[Institution, ...]:
+        """Return all institutions but the bank."""
+        return (self.platform, *self.auditors, *self.assessors, self.hospital)
+
     def act(self, world: World) -> list[Order]:
         """Return what everybody does now; the bank last, so that today's transfers are booked today."""
         orders = self.members.act(world)
-        for actor in (self.platform, *self.auditors, *self.assessors, self.hospital):
+        for actor in self.institutions:
             orders += actor.act(world)
         return orders + self.bank.act(world)
 
     def count_abandoned(self) -> dict[str, int]:
         """Return how many errands were given up, by code."""
         counts: dict[str, int] = {}
-        actors = (self.members, self.bank, self.platform, *self.auditors, *self.assessors, self.hospital)
-        for actor in actors:
-            for code in actor.errands.abandoned.values():
+        for errands in (
+            self.members.errands,
+            self.bank.errands,
+            *(actor.errands for actor in self.institutions),
+        ):
+            for code in errands.abandoned.values():
                 counts[code] = counts.get(code, 0) + 1
         return counts
 
@@ -95,11 +102,15 @@ def build_cast(
     missing = [item.name for item in genesis.organisations if item.name not in keys]
     if missing or not names[ROLE_HOSPITAL]:
         raise ConfigError(field="keys", reason=f"no signing key of {', '.join(missing) or 'a hospital'}")
-    platform, custodian, hospital = (names[role][0] for role in (ROLE_PLATFORM, ROLE_CUSTODIAN, ROLE_HOSPITAL))
+    platform, custodian, hospital = (
+        names[role][0] for role in (ROLE_PLATFORM, ROLE_CUSTODIAN, ROLE_HOSPITAL)
+    )
     auditors = names[ROLE_AUDITOR]
     cast = Cast(
         members=Members(people, seed=seed, rules_hash=hash_terms(plan.terms), registry=registry),
-        bank=Bank(keys[custodian], seed=seed, account=plan.account, closed_day=start_day - 1, registry=registry),
+        bank=Bank(
+            keys[custodian], seed=seed, account=plan.account, closed_day=start_day - 1, registry=registry
+        ),
         platform=Platform(platform, keys[platform], registry),
         auditors=tuple(
             Auditor(name, keys[name], registry, order=order, auditors=len(auditors), seed=seed)

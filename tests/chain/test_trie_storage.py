@@ -1,9 +1,11 @@
 """Records of the trees, byte by byte: the format on disk is final (state-tree 4)."""
 
+import hashlib
+
 import pytest
 
 from chain.errors import StoreError
-from chain.trie import MAP, SUM, Root, Sums
+from chain.trie import MAP, SUM, Flavour, Root, Sums
 from chain.trie_storage import (
     RootRecord,
     are_kinds_valid,
@@ -19,6 +21,25 @@ from chain.trie_storage import (
 from chain.trie_tree import Tree
 from chain.types import Hash
 from tests.chain.trie_twin import DictStore
+
+
+def fill(flavour: Flavour, count: int) -> tuple[DictStore, Tree, dict[bytes, bytes]]:
+    """Return a store with one committed tree of `count` leaves."""
+    leaves = {}
+    for number in range(count):
+        digest = hashlib.sha256(b"%d" % number).digest()
+        if flavour is MAP:
+            leaves[digest] = digest[::-1]
+        else:
+            leaves[digest[:4] + digest] = bytes((0, 0, 1, number % 256)) + bytes(
+                (0, 0, 0, 0, 0, 0, 0, number % 256)
+            )
+    store = DictStore()
+    tree = Tree(flavour, b"t", store)
+    pending = tree.begin()
+    pending.update(leaves.items())
+    store.commit(tree, pending)
+    return store, tree, leaves
 
 
 @pytest.mark.parametrize(
@@ -114,6 +135,55 @@ def test_root_record_of_a_map_has_no_sums() -> None:
     assert encode_root_key(b"tag") == b"tagR"
     assert len(store.records[b"tagR"]) == 33 + 20
     assert store.records[b"tagn\x00"] == b"B\x00\x00\x00\x00" + b"k" * 32 + b"v" * 32
+
+
+@pytest.mark.parametrize("flavour", [MAP, SUM], ids=["map", "sum"])
+@pytest.mark.parametrize("count", [0, 1, 16, 17, 300])
+def test_entries_are_all_leaves_in_key_order(flavour: Flavour, count: int) -> None:
+    _, tree, leaves = fill(flavour, count)
+    assert list(tree.entries()) == [key + leaves[key] for key in sorted(leaves)]
+    pending = tree.begin()
+    pending.update([(min(leaves), None)] if leaves else [])
+    assert list(pending.entries()) == [key + leaves[key] for key in sorted(leaves)[1:]]
+
+
+@pytest.mark.parametrize("flavour", [MAP, SUM], ids=["map", "sum"])
+def test_every_changed_byte_of_every_record_is_found_by_reading_all_entries(flavour: Flavour) -> None:
+    store, _, _ = fill(flavour, 40)
+    for key in [key for key in sorted(store.records) if key[1:2] == b"n"]:
+        good = store.records[key]
+        for at in range(len(good)):
+            if 1 <= at < 5:
+                continue  # the pin tells which settlement wrote the record; no hash covers it
+            store.records[key] = good[:at] + bytes((good[at] ^ 1,)) + good[at + 1 :]
+            with pytest.raises(StoreError):
+                list(Tree(flavour, b"t", store).entries())
+        store.records[key] = good
+
+
+def test_a_root_record_with_other_sums_than_the_leaves_is_found_by_reading_all_entries() -> None:
+    store, tree, _ = fill(SUM, 40)
+    root = tree.root
+    wrong = Root(kind=root.kind, hash=root.hash, sums=root.sums + Sums(count=0, weight=1, weight_x=0, rem=0))
+    record = RootRecord(root=wrong, height=0, low_water_height=0, pin=0)
+    store.records[encode_root_key(b"t")] = encode_root_record(record, SUM)
+    with pytest.raises(StoreError):
+        list(Tree(SUM, b"t", store).entries())
+
+
+def test_a_node_whose_sums_are_not_those_of_its_leaves_is_found_although_all_hashes_fit() -> None:
+    # As if the node had been written wrong from the start: its parent's hash covers the wrong sums.
+    store, tree, _ = fill(SUM, 40)
+    page = decode_page(store.records[encode_record_key(b"t", 1)], SUM)
+    page[0] = page[0][:-1] + bytes((page[0][-1] ^ 1,))
+    store.records[encode_record_key(b"t", 1)] = encode_page(page, pin=0)
+    digest = Hash(hashlib.sha256(page[0]).digest())
+    record = RootRecord(
+        root=Root(kind=255, hash=digest, sums=tree.root.sums), height=0, low_water_height=0, pin=0
+    )
+    store.records[encode_root_key(b"t")] = encode_root_record(record, SUM)
+    with pytest.raises(StoreError, match="add up"):
+        list(Tree(SUM, b"t", store).entries())
 
 
 def test_kinds_are_0_to_16_or_255() -> None:

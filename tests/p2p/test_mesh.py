@@ -439,13 +439,25 @@ async def test_close_leaves_no_task_and_no_event(tmp_path: Path) -> None:
         await all_up(a, b)
         for _ in range(40):
             a.mesh.send(1, BLOCK, bytes(100_000))
-        await a.mesh.close()
         count = len(a.events)
+        await a.mesh.close()
         assert not any(peer.is_up for peer in a.mesh.get_statistics().peers)
         await eventually(lambda: bool(b.get_downs()))
         assert not a.mesh.send(1, VOTE, b"x")
     assert len(a.events) == count
     assert asyncio.all_tasks() == tasks_before
+
+
+async def test_close_copes_with_connections_reset_a_moment_ago(tmp_path: Path) -> None:
+    # Found by chance once: half-closing them raises.
+    a, b = make_pair(tmp_path)
+    async with running(a, is_connected=False):
+        mute = socket.create_server(("127.0.0.1", 0))
+        a.mesh.set_peers([replace(b.entry, port=mute.getsockname()[1])])
+        await eventually(lambda: [link.address != "" for link in a.mesh._links] == [True, True])
+        mute.close()
+        await a.mesh.close()
+        assert not a.mesh._links
 
 
 async def test_port_in_use_is_an_error_of_start(tmp_path: Path) -> None:

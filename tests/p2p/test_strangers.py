@@ -224,6 +224,21 @@ async def test_a9_stranger_that_does_not_hang_up_after_a_refusal_is_cut(tmp_path
         peer.writer.transport.abort()
 
 
+async def test_refused_stranger_who_goes_on_sending_is_not_reset_at_once(tmp_path: Path) -> None:
+    # A reset may reach it before it has read why it was refused.
+    a, b = make_pair(tmp_path, replace(LIMITS, shutdown_ms=5_000))
+    async with running(a, b):
+        peer = await dial_plain(b.mesh.port)
+        peer.writer.write(b"no TLS at all")
+        await peer.wait_closed()
+        for _ in range(20):
+            peer.writer.write(bytes(10_000))
+            await asyncio.sleep(0.002)
+        assert not peer.writer.is_closing()
+        peer.writer.transport.abort()
+        await eventually(lambda: b.mesh.get_statistics().pending == 0)
+
+
 async def test_a9_listener_that_never_answers_is_given_up_and_dialled_again(tmp_path: Path) -> None:
     a, b = make_pair(tmp_path, replace(LIMITS, handshake_ms=50))
     with socket.create_server(("127.0.0.1", 0)) as mute:

@@ -1,0 +1,169 @@
+"""The configuration of one node: local, in TOML, validated at start (conventions 16).
+
+What a consortium shares is in genesis and nowhere else. Paths are relative to the folder of the file.
+"""
+
+import ipaddress
+from pathlib import Path
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+from msgspec.structs import replace
+
+from chain.errors import ConfigError
+from node.toml_fields import convert_table, load_toml
+
+CONFIG_NAME = "node.toml"
+PORT_MAX = 65_535
+
+PathText = Annotated[str, Meta(min_length=1, max_length=1_024)]
+AddressText = Annotated[str, Meta(min_length=3, max_length=255)]
+"""host:port; an IPv6 host in brackets."""
+
+
+class ListenConfig(Struct, frozen=True):
+    """Where this node listens."""
+
+    p2p: AddressText
+    """For validators."""
+    api: AddressText = "127.0.0.1:8400"
+    """For REST and pages; loopback unless told otherwise (design 5)."""
+
+
+class KeyPaths(Struct, frozen=True):
+    """The secrets of this validator; each file has mode 0600."""
+
+    validator: PathText = "keys/validator.json"
+    checkpoint: PathText = "keys/checkpoint.json"
+    reveal: PathText = "keys/reveal.json"
+    tls_private_key: PathText = "keys/tls-key.pem"
+    tls_certificate: PathText = "keys/tls-certificate.pem"
+    cursor_secret: PathText = "keys/cursor.secret"
+    """Authenticates the cursors of lists."""
+
+
+class PoolConfig(Struct, frozen=True):
+    """Bounds of the pool and its journal."""
+
+    transactions_max: Annotated[int, Meta(ge=64, le=1_000_000)] = 24_000
+    bytes_max: Annotated[int, Meta(ge=4_194_304, le=4_294_967_296)] = 24 * 1024 * 1024
+    signer_transactions_max: Annotated[int, Meta(ge=1, le=1_000_000)] = 64
+    organisation_transactions_max: Annotated[int, Meta(ge=1, le=1_000_000)] = 4_096
+    journal_bytes_max: Annotated[int, Meta(ge=16_777_216, le=17_179_869_184)] = 256 * 1024 * 1024
+
+
+class ApiConfig(Struct, frozen=True):
+    """Who may ask, and how much."""
+
+    hosts: Annotated[tuple[AddressText, ...], Meta(min_length=1, max_length=64)] = (
+        "127.0.0.1",
+        "localhost",
+        "[::1]",
+    )
+    """Host names that this server answers to."""
+    requests_per_s: Annotated[int, Meta(ge=1, le=1_000_000)] = 1_000
+    """Of one address."""
+    requests_burst: Annotated[int, Meta(ge=1, le=1_000_000)] = 2_000
+
+
+class DiskConfig(Struct, frozen=True):
+    """When the disk is too full."""
+
+    free_bytes_min: Annotated[int, Meta(ge=0, le=2**50)] = 1024 * 1024 * 1024
+    """Below it this node is not ready."""
+
+
+class LogConfig(Struct, frozen=True):
+    """What is logged and how."""
+
+    format: Literal["console", "json"] = "json"
+    level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class NodeConfig(Struct, frozen=True):
+    """Everything local to one node."""
+
+    genesis: PathText
+    """The genesis file, canonical bytes."""
+    listen: ListenConfig
+    name: Annotated[str, Meta(min_length=1, max_length=64, pattern="^[a-zA-Z0-9._-]+$")] = "node"
+    """For people: in logs and in the handshake."""
+    chain_id: Annotated[str, Meta(pattern="^([0-9a-f]{64})?$")] = ""
+    """64 hex digits: the genesis must have this id; empty takes what the file says."""
+    data_dir: PathText = "data"
+    """Database, journals; created where it is missing."""
+    guard: PathText = "guard"
+    """The signer guard, made by `init` together with the key."""
+    keys: KeyPaths = KeyPaths()
+    pool: PoolConfig = PoolConfig()
+    api: ApiConfig = ApiConfig()
+    disk: DiskConfig = DiskConfig()
+    log: LogConfig = LogConfig()
+
+
+def load_config(path: Path) -> NodeConfig:
+    """Read and validate a node's configuration and make its paths absolute.
+
+    Raises `ConfigError` naming the field that is unknown, missing or wrong.
+    """
+    config = convert_table(load_toml(path), NodeConfig)
+    for name in ("p2p", "api"):
+        parse_address(getattr(config.listen, name), field=f"listen.{name}")
+    if config.listen.p2p == config.listen.api:
+        raise ConfigError(field="listen.api", reason="must differ from listen.p2p")
+    if config.api.requests_burst < config.api.requests_per_s:
+        raise ConfigError(field="api.requests_burst", reason="must not be below api.requests_per_s")
+    folder = path.resolve().parent
+    keys = config.keys
+    return replace(
+        config,
+        genesis=str(folder / config.genesis),
+        data_dir=str(folder / config.data_dir),
+        guard=str(folder / config.guard),
+        keys=KeyPaths(
+            validator=str(folder / keys.validator),
+            checkpoint=str(folder / keys.checkpoint),
+            reveal=str(folder / keys.reveal),
+            tls_private_key=str(folder / keys.tls_private_key),
+            tls_certificate=str(folder / keys.tls_certificate),
+            cursor_secret=str(folder / keys.cursor_secret),
+        ),
+    )
+
+
+def parse_address(text: str, *, field: str) -> tuple[str, int]:
+    """Return (host, port) of "host:port"; raise `ConfigError` naming `field`.
+
+    A host is an IPv4 address, an IPv6 address in brackets or a DNS name.
+    """
+    host, colon, port_text = text.rpartition(":")
+    if not colon or not port_text.isascii() or not port_text.isdigit() or not 1 <= int(port_text) <= PORT_MAX:
+        raise ConfigError(
+            field=field, reason=f"{text!r} has no port from 1 to {PORT_MAX}: host:port is needed"
+        )
+    if host.startswith("[") and host.endswith("]"):
+        try:
+            return str(ipaddress.IPv6Address(host[1:-1])), int(port_text)
+        except ValueError as error:
+            raise ConfigError(field=field, reason=f"{host} is no IPv6 address") from error
+    if not host or ":" in host or any(character.isspace() or character == "/" for character in host):
+        raise ConfigError(field=field, reason=f"{text!r} has no host: host:port is needed")
+    return host, int(port_text)
+
+
+def render_config(
+    *, name: str, genesis: str, chain_id: str, p2p: str, api: str, log_format: str = "json"
+) -> str:
+    """Return the TOML of a node whose files lie where `init` puts them."""
+    return (
+        f'name = "{name}"\n'
+        f'genesis = "{genesis}"\n'
+        f'chain_id = "{chain_id}"\n'
+        f'data_dir = "data"\n'
+        f'guard = "guard"\n'
+        f"\n[listen]\n"
+        f'p2p = "{p2p}"\n'
+        f'api = "{api}"\n'
+        f"\n[log]\n"
+        f'format = "{log_format}"\n'
+    )
