@@ -208,6 +208,13 @@ class Ledger:
         stop = layout.TRANSACTION + layout.place(height + 1, 0)
         return tuple(value for _, value in self.store.iterate(start=start, stop=stop))
 
+    def read_transaction(self, height: int, index: int) -> bytes:
+        """Return the full bytes of one committed transaction."""
+        raw = self.store.get(layout.TRANSACTION + layout.place(height, index))
+        if raw is None:
+            raise StoreError(f"transaction {index} of block {height} is missing")
+        return raw
+
     def read_block(self, height: int) -> Block | None:
         """Return a whole block, or None above the head."""
         record = self.read_header_record(height)
@@ -239,9 +246,14 @@ class Ledger:
 
     # --- commit ---
 
-    def commit(self, executed: Executed, certificate: Certificate) -> None:
-        """Make an executed block the head: one synced batch, then memory (design 4, pitfalls S1)."""
-        self.store.write(_build_writes(executed, certificate))
+    def commit(self, executed: Executed, certificate: Certificate, *, blobs: Iterable[bytes] = ()) -> None:
+        """Make an executed block the head: one synced batch, then memory (design 4, pitfalls S1).
+
+        `blobs` are detached blobs that its transactions name, as far as they are held here.
+        """
+        writes = _build_writes(executed, certificate)
+        writes.extend((layout.BLOB + sha256(blob), blob) for blob in blobs)
+        self.store.write(writes)
         for key, value in executed.records:
             self._records.pop(key, None)
             self._remember(key, value)

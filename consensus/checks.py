@@ -154,7 +154,7 @@ def require_new_view(state: State, message: NewView) -> None:
         if item.signer <= last or item.signer >= state.n:
             raise MessageInvalid("VIEW-CHANGEs are repeated, unsorted or of a stranger")
         last = item.signer
-        if (item.body.height, item.body.view) != (body.height, body.view):
+        if not rules.does_count(item, body.height, body.view):
             raise MessageInvalid("a VIEW-CHANGE of another height or view")
         if item == state.view_changes[item.signer]:
             continue

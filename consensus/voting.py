@@ -206,7 +206,9 @@ def _propose(turn: Turn) -> None:
         return
     if not (state.has_transactions or state.is_idle_over):
         return
-    if state.new_view is None and state.head_certificate.view != state.view:
+    if state.new_view is None and (
+        state.head_certificate.view != state.view or rules.has_signed_commit(state)
+    ):
         return  # neither J1 nor J2 could justify it; the view timer goes on
     turn.state = replace(state, building=state.view)
     turn.build = BuildBlock(
@@ -344,7 +346,7 @@ def _sign_prepare(turn: Turn, content: BlockContent) -> None:
     if own is None:
         return
     turn.persist.append(KeepBlock(content=content))
-    turn.state = replace(state, asked=replace(state.asked, prepare=state.view))
+    turn.state = replace(state, is_normal=True, asked=replace(state.asked, prepare=state.view))
     _ask(turn, Prepare(body=_vote_body(state, content), signer=own, signature=UNSIGNED))
 
 

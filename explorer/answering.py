@@ -1,7 +1,8 @@
-"""From a snapshot to an HTTP answer: one height for all of it, caching rules, worker threads (api.md, Caching).
+"""From a snapshot to an HTTP answer: one height for all of it, caching rules, worker threads (api.md,
+Caching).
 
-Final things (a block whose certificate is agreed, a committed transaction, its receipt) have a strong ETag and never
-change; everything else has a weak one and has to be asked for again.
+Final things (a block whose certificate is agreed, a committed transaction, its receipt) have a strong ETag
+and never change; everything else has a weak one and has to be asked for again.
 """
 
 import asyncio
@@ -105,7 +106,9 @@ def build_response(
     digest = hashlib.sha256(body).hexdigest()[:32]
     etag = f'"{digest}"' if answer.is_final else f'W/"{digest}"'
     headers = {"etag": etag, "cache-control": CACHE_FINAL if answer.is_final else CACHE_MOVING}
-    headers.update((name.decode("ascii"), value.decode("ascii")) for name, value in build_ledger_headers(head))
+    headers.update(
+        (name.decode("ascii"), value.decode("ascii")) for name, value in build_ledger_headers(head)
+    )
     if answer.page is not None and isinstance(query, PageQuery):
         links = _build_links(request.scope["path"], query, answer.page)
         if links:

@@ -1,13 +1,14 @@
 """The JSON of the chain itself: meta, blocks, transactions, validators, consensus. Data only.
 
-null means known to be empty, an absent field is not part of this answer (api.md, Representation). Hashes, keys and
-signatures are lower-case hex, times RFC 3339 UTC of *block* time, days ISO dates of the plan's calendar.
+null means known to be empty, an absent field is not part of this answer (api.md, Representation). Hashes,
+keys and signatures are lower-case hex, times RFC 3339 UTC of *block* time, days ISO dates of the plan's
+calendar.
 """
 
 from msgspec import UNSET, Struct, UnsetType
 
 from explorer.pagination import Page
-from explorer.represent import JsonValue
+from explorer.represent import JsonObject
 
 
 class ClockAnswer(Struct, frozen=True):
@@ -80,7 +81,8 @@ class CertificateAnswer(Struct, frozen=True):
     view: int
     block_hash: str
     is_agreed: bool
-    """True for the certificate that the next block embeds, the same on every node; false for this node's own evidence."""
+    """True for the certificate that the next block embeds, the same on every node; false for this node's own
+    evidence."""
     votes: list[VoteAnswer]
 
 
@@ -127,7 +129,7 @@ class BlockAnswer(Struct, frozen=True):
     certificate: CertificateAnswer
     transactions: list[str]
     """Their ids in order."""
-    events: list[JsonValue]
+    events: list[JsonObject]
     """Automatic events of this block: what fell due (deadlines, notice, settlement)."""
     withheld_events: int
     """Events that are not shown because they stand beside events of a claim."""
@@ -178,7 +180,7 @@ class TransactionAnswer(Struct, frozen=True):
     """Block time."""
     call: str | UnsetType = UNSET
     """Name of the call."""
-    body: dict[str, JsonValue] | UnsetType = UNSET
+    body: JsonObject | UnsetType = UNSET
     """Fields of the call."""
     signer: str | UnsetType = UNSET
     """Public key."""
@@ -186,7 +188,7 @@ class TransactionAnswer(Struct, frozen=True):
     """The exact bytes, Base64."""
     items: list[OutcomeAnswer] | UnsetType = UNSET
     """Outcomes of a batch, in order."""
-    events: list[JsonValue] | UnsetType = UNSET
+    events: list[JsonObject] | UnsetType = UNSET
     log: LogAnswer | UnsetType = UNSET
     withheld: list[str] | UnsetType = UNSET
     """Fields that are not public, because they link a claim to a member (contract 6)."""

@@ -1,7 +1,7 @@
 """The JSON of plans: terms, pools, members, claims, settlements, payouts. Data only.
 
-What is public follows contract 6: a member's state and money by pseudonym, a claim's path by its number, never the link
-between the two.
+What is public follows contract 6: a member's state and money by pseudonym, a claim's path by its number,
+never the link between the two.
 """
 
 from msgspec import UNSET, Struct, UnsetType
@@ -161,8 +161,8 @@ class MemberSummary(Struct, frozen=True):
     plan: str
     pool: int
     status: str
-    """applied, verified, queued, waiting, covered, suspended, lapsed, leaving, left, refused, expired, claimed_out,
-    aged_out, died or voided: at the height that answers."""
+    """applied, verified, queued, waiting, covered, suspended, lapsed, leaving, left, refused, expired,
+    claimed_out, aged_out, died or voided: at the height that answers."""
     weight: int
     balance: Money
     since: str | None
@@ -193,7 +193,8 @@ class MemberAnswer(Struct, frozen=True):
     status: str
     """As in the list: computed at the height that answers."""
     written_status: str
-    """What the record says; waiting, covered, suspended and lapsed follow from the share index and the day."""
+    """What the record says; waiting, covered, suspended and lapsed follow from the share index and the
+    day."""
     weight: int
     version: int
     """Pinned rule version."""
@@ -219,7 +220,7 @@ class MemberAnswer(Struct, frozen=True):
     suspended_since: str | None
     """Day of the charge that exhausted the balance."""
     cover_from: str | None
-    """First covered day after the waiting period; null before entry."""
+    """First covered day after the waiting period; null for those who do not share."""
     accident_cover_from: str | None
     past_cover: list[IntervalAnswer]
     leaf_index: int | UnsetType = UNSET

@@ -21,6 +21,9 @@ class BatchItemAnswer(Struct, frozen=True):
     """The values of a refusal."""
     retryable: bool | UnsetType = UNSET
     """Whether the same bytes can be accepted later."""
+    outcome: str | UnsetType = UNSET
+    """success or failed, once committed."""
+    height: int | UnsetType = UNSET
 
 
 class BatchAnswer(Struct, frozen=True):

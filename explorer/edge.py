@@ -1,8 +1,8 @@
 """What every answer has, whoever made it: ledger headers, security headers, a request id (api.md).
 
-The outermost layer. It refuses foreign host names (pitfalls A6) and repeated parameters, answers HEAD as GET without a
-body, and turns an exception into a problem that tells nothing but its id; the server then logs the exception itself.
-No cross-origin header is ever sent, which denies CORS.
+The outermost layer. It refuses foreign host names (pitfalls A6) and repeated parameters, answers HEAD as GET
+without a body, and turns an exception into a problem that tells nothing but its id; the server then logs the
+exception itself. No cross-origin header is ever sent, which denies CORS.
 """
 
 import logging
@@ -22,7 +22,8 @@ from explorer.represent import format_time
 QUERY_BYTES_MAX = 4_096
 REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 CONTENT_SECURITY_POLICY = (
-    "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'"
 )
 _SECURITY_HEADERS: list[tuple[bytes, bytes]] = [
     (b"content-security-policy", CONTENT_SECURITY_POLICY.encode("ascii")),
@@ -112,7 +113,8 @@ class EdgeMiddleware:
             raise
         finally:
             if self._observe is not None:
-                # The route's pattern, never the path: a label for each id would fill the metrics (conventions 9).
+                # The route's pattern, never the path: a label for each id would fill the metrics (conventions
+                # 9).
                 route = getattr(scope.get("route"), "path", "none")
                 self._observe(scope["method"], route, status, (self._get_ns() - began_ns) // 1_000)
 

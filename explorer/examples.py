@@ -215,7 +215,8 @@ CONSENSUS = ConsensusAnswer(
 )
 LIVENESS = LivenessAnswer(status="alive")
 READINESS = ReadinessAnswer(
-    status="ready", conditions=[ConditionAnswer(name="block_fresh", is_met=True, detail="0.3 s old, at most 30 s")]
+    status="ready",
+    conditions=[ConditionAnswer(name="block_fresh", is_met=True, detail="0.3 s old, at most 30 s")],
 )
 POOL = PoolAnswer(
     pool=0,
@@ -225,9 +226,7 @@ POOL = PoolAnswer(
     settlements=1,
     is_window=False,
     period=1,
-    count=CountAnswer(
-        members=1_200, members_paying=1_180, units_paying=1_180, money=build_money(11_800_000)
-    ),
+    count=CountAnswer(members=1_200, members_paying=1_180, units_paying=1_180, money=build_money(11_800_000)),
     cash=build_money(12_000_000),
     member_money=build_money(11_800_000),
     plain=build_money(0),

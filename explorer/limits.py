@@ -1,8 +1,8 @@
 """Bounds on what callers may send: body size, body deadline, token buckets (api.md, Limits).
 
-Pure ASGI and outside of all routes, so that no route can be forgotten (pitfalls A3). A body is received whole, under one
-deadline that no trickle prolongs (A2), before the application sees the request. The deadline of the *headers* is the
-HTTP server's: an ASGI application starts only after them (`node/http_server.py`).
+Pure ASGI and outside of all routes, so that no route can be forgotten (pitfalls A3). A body is received
+whole, under one deadline that no trickle prolongs (A2), before the application sees the request. The deadline
+of the *headers* is the HTTP server's: an ASGI application starts only after them (`node/http_server.py`).
 """
 
 import asyncio
@@ -35,8 +35,8 @@ class Allowance(Struct, frozen=True):
 class TokenBuckets:
     """One token bucket for each address.
 
-    When `addresses_max` are known, the one that was unused for longest is forgotten: whoever holds that many addresses
-    gains nothing by it, and memory stays bounded.
+    When `addresses_max` are known, the one that was unused for longest is forgotten: whoever holds that many
+    addresses gains nothing by it, and memory stays bounded.
     """
 
     def __init__(self, limits: HttpLimits, get_monotonic_ns: Callable[[], int]) -> None:
@@ -181,7 +181,9 @@ class LimitsMiddleware:
                     part = message.get("body", b"")
                     size += len(part)
                     if size > body_bytes_max:
-                        raise ProblemError("too_large", values={"bytes_min": size, "bytes_max": body_bytes_max})
+                        raise ProblemError(
+                            "too_large", values={"bytes_min": size, "bytes_max": body_bytes_max}
+                        )
                     parts.append(part)
                     if not message.get("more_body", False):
                         return parts[0] if len(parts) == 1 else b"".join(parts)

@@ -1,7 +1,8 @@
-"""The OpenAPI 3.1 document: paths and parameters from the routes, schemas from the answer records (api.md, OpenAPI).
+"""The OpenAPI 3.1 document: paths and parameters from the routes, schemas from the answer records (api.md,
+OpenAPI).
 
-A record is at once what is sent, what is documented and what the examples are made of, so that they cannot disagree. The
-notes under its fields become the descriptions.
+A record is at once what is sent, what is documented and what the examples are made of, so that they cannot
+disagree. The notes under its fields become the descriptions.
 """
 
 import ast
@@ -24,10 +25,10 @@ from explorer.problems import PROBLEM_MEDIA_TYPE, Problem
 Json: TypeAlias = "Mapping[str, object]"
 _REF_TEMPLATE = "#/components/schemas/{name}"
 DESCRIPTION = (
-    "Every answer carries Ledger-Height, Ledger-Root and Ledger-Time: the state that answered. Money is a decimal integer "
-    "string in minor units. Times are block time. Unknown parameters are refused. Every error is a problem (RFC 9457) "
-    "whose `code` is the same in ledger outcomes, client exceptions and on the command line. What would link a claim to "
-    "a member is withheld."
+    "Every answer carries Ledger-Height, Ledger-Root and Ledger-Time: the state that answered. Money is a "
+    "decimal integer string in minor units. Times are block time. Unknown parameters are refused. Every "
+    "error is a problem (RFC 9457) whose `code` is the same in ledger outcomes, client exceptions and on the "
+    "command line. What would link a claim to a member is withheld."
 )
 LEDGER_HEADERS: dict[str, object] = {
     "Ledger-Height": {"description": "Height of the state that answered.", "schema": {"type": "integer"}},
@@ -46,7 +47,11 @@ LEDGER_HEADERS: dict[str, object] = {
 def build_openapi(app: FastAPI) -> dict[str, object]:
     """Return the document of the routes that the application has; each must be listed in `OPERATIONS`."""
     document: dict[str, object] = get_openapi(
-        title=app.title, version=app.version, openapi_version="3.1.0", description=DESCRIPTION, routes=app.routes
+        title=app.title,
+        version=app.version,
+        openapi_version="3.1.0",
+        description=DESCRIPTION,
+        routes=app.routes,
     )
     paths = document["paths"]
     if not isinstance(paths, dict):
@@ -115,16 +120,26 @@ def _build_problem_response(status: int, codes: list[str]) -> dict[str, object]:
 
 def build_schemas(types: tuple[type[Struct], ...]) -> dict[str, object]:
     """Return the JSON schemas of records and of all that they contain, with the notes of their fields."""
-    _, components = msgspec.json.schema_components(types, ref_template=_REF_TEMPLATE)
+    _, components = msgspec.json.schema_components(
+        types, schema_hook=_describe_any, ref_template=_REF_TEMPLATE
+    )
     notes = {name: notes for kind in types for name, notes in _get_module_notes(kind.__module__).items()}
     schemas: dict[str, object] = {}
     for name, schema in sorted(components.items()):
         fields = notes.get(name, {})
         properties = {
-            field: _add_note(dict(value), fields.get(field)) for field, value in schema.get("properties", {}).items()
+            field: _add_note(dict(value), fields.get(field))
+            for field, value in schema.get("properties", {}).items()
         }
         schemas[name] = {**schema, "properties": properties, "additionalProperties": False}
     return schemas
+
+
+def _describe_any(kind: type) -> dict[str, object]:
+    """Return the schema of fields that depend on a call or an event: anything."""
+    if kind is object:
+        return {"description": "Any JSON value."}
+    raise NotImplementedError(f"{kind} has no schema")
 
 
 def _add_note(schema: dict[str, object], note: str | None) -> dict[str, object]:
@@ -135,7 +150,8 @@ def _add_note(schema: dict[str, object], note: str | None) -> dict[str, object]:
 
 @cache
 def _get_module_notes(module: str) -> dict[str, dict[str, str]]:
-    """Return the notes (strings under fields) of all records of a module and of the modules that it takes them from."""
+    """Return the notes (strings under fields) of all records of a module and of the modules that it takes
+    them from."""
     found: dict[str, dict[str, str]] = {}
     for source in _get_sources(sys.modules[module]):
         for node in ast.parse(source).body:
@@ -144,7 +160,9 @@ def _get_module_notes(module: str) -> dict[str, dict[str, str]]:
             fields: dict[str, str] = {}
             for statement, following in zip(node.body, node.body[1:], strict=False):
                 match statement, following:
-                    case ast.AnnAssign(target=ast.Name(id=field)), ast.Expr(value=ast.Constant(value=str(note))):
+                    case ast.AnnAssign(target=ast.Name(id=field)), ast.Expr(
+                        value=ast.Constant(value=str(note))
+                    ):
                         fields[field] = " ".join(note.split())
                     case _:
                         pass

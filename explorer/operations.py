@@ -1,13 +1,12 @@
 """What each operation answers: the table from which the OpenAPI document is completed.
 
-The keys are the operation ids: they are part of the API and never change. An operation that is missing here stops the
-application at its start, so that nothing is served that is not documented.
+The keys are the operation ids: they are part of the API and never change. An operation that is missing here
+stops the application at its start, so that nothing is served that is not documented.
 """
 
 from msgspec import Struct
 
 from explorer import examples
-from explorer.represent import JsonValue
 
 READ_PROBLEMS = (
     "parameter_invalid",
@@ -64,7 +63,7 @@ class AnswerNote(Struct, frozen=True):
     """One answer of an operation."""
 
     description: str
-    example: Struct | JsonValue
+    example: Struct | str
     status: int = 200
     media_type: str = "application/json"
     headers: dict[str, object] = {}
@@ -105,7 +104,9 @@ OPERATIONS: dict[str, Operation] = {
         "not_found",
     ),
     "getReceipt": _one(
-        examples.RECEIPT, "Log entry, path, header, certificate and validators of a committed one.", "not_found"
+        examples.RECEIPT,
+        "Log entry, path, header, certificate and validators of a committed one.",
+        "not_found",
     ),
     "getValidators": _one(examples.VALIDATORS, "The set of the next height."),
     "listPlans": _many(examples.PLANS, "A page of plans."),
@@ -164,7 +165,14 @@ OPERATIONS: dict[str, Operation] = {
             code
             for code in SUBMIT_PROBLEMS
             if code
-            not in {"wrong_chain", "bad_signature", "expired", "validity_too_distant", "version_unknown", "blob_missing"}
+            not in {
+                "wrong_chain",
+                "bad_signature",
+                "expired",
+                "validity_too_distant",
+                "version_unknown",
+                "blob_missing",
+            }
         ),
     ),
     "putBlob": Operation(

@@ -1,9 +1,10 @@
 """Pages of a list: opaque authenticated cursors, both directions (api.md, Lists).
 
-A cursor holds list, filter, direction, position and the height at which the listing began, under an HMAC of this node's
-key. It is no secret and grants nothing; it only cannot be made up or moved to another query. A list whose rows never
-change (blocks, transactions) ends at the height at which it began, so that its pages never shift; a list of state records
-follows a fixed order of keys, so that no page repeats or skips a record that exists throughout.
+A cursor holds list, filter, direction, position and the height at which the listing began, under an HMAC of
+this node's key. It is no secret and grants nothing; it only cannot be made up or moved to another query. A
+list whose rows never change (blocks, transactions) ends at the height at which it began, so that its pages
+never shift; a list of state records follows a fixed order of keys, so that no page repeats or skips a record
+that exists throughout.
 """
 
 import hashlib
@@ -108,7 +109,8 @@ class Window(Struct, Generic[T], frozen=True):
 
 
 Rows = Callable[[bytes | None, bool, int], Iterable[tuple[bytes, T]]]
-"""(start position or None, whether towards the beginning, height at which the listing began) -> (position, row)."""
+"""(start position or None, whether towards the beginning, height at which the listing began) -> (position,
+row)."""
 
 
 def read_window(
@@ -123,8 +125,9 @@ def read_window(
 ) -> Window[T]:
     """Return one page of a list.
 
-    At most `SCAN_ROWS_MAX` rows are looked at, whatever the filter: the page may then be short, or empty, and still
-    have a next one. `is_historic`: rows never change, so that the page shows the height at which the listing began.
+    At most `SCAN_ROWS_MAX` rows are looked at, whatever the filter: the page may then be short, or empty, and
+    still have a next one. `is_historic`: rows never change, so that the page shows the height at which the
+    listing began.
     """
     filters = _hash_query(query)
     cursor = None if query.cursor is None else box.open(query.cursor)

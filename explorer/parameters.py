@@ -1,4 +1,5 @@
-"""Parameters of the read API: strict at the edge, nothing clamped, nothing ignored (api.md, Version and strictness).
+"""Parameters of the read API: strict at the edge, nothing clamped, nothing ignored (api.md, Version and
+strictness).
 
 An unknown parameter, a number in another notation, a value out of range or an unknown word is a 400.
 """
@@ -7,7 +8,15 @@ import re
 from collections.abc import Callable
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    WithJsonSchema,
+)
 
 from chain.contract.tables import (
     CLAIM_STATUS_NAMES,
@@ -25,8 +34,16 @@ _DECIMAL = re.compile(r"(?:0|[1-9][0-9]{0,15})\Z", re.ASCII)
 
 CALL_NAMES = tuple(sorted(PUBLIC_CALLS | WITHHELD_CALLS))
 MEMBER_STATES = tuple(
-    name for name in MEMBER_STATUS_NAMES if name != "sharing"
-) + ("waiting", "covered", "suspended", "lapsed")  # fmt: skip
+    dict.fromkeys(
+        (
+            *(name for name in MEMBER_STATUS_NAMES if name != "sharing"),
+            "waiting",
+            "covered",
+            "suspended",
+            "lapsed",
+        )
+    )
+)
 OUTCOME_NAMES = ("success", "failed")
 
 
@@ -64,10 +81,14 @@ CallName = Annotated[
     str, AfterValidator(_one_of(CALL_NAMES)), WithJsonSchema({"type": "string", "enum": list(CALL_NAMES)})
 ]
 OutcomeName = Annotated[
-    str, AfterValidator(_one_of(OUTCOME_NAMES)), WithJsonSchema({"type": "string", "enum": list(OUTCOME_NAMES)})
+    str,
+    AfterValidator(_one_of(OUTCOME_NAMES)),
+    WithJsonSchema({"type": "string", "enum": list(OUTCOME_NAMES)}),
 ]
 MemberState = Annotated[
-    str, AfterValidator(_one_of(MEMBER_STATES)), WithJsonSchema({"type": "string", "enum": list(MEMBER_STATES)})
+    str,
+    AfterValidator(_one_of(MEMBER_STATES)),
+    WithJsonSchema({"type": "string", "enum": list(MEMBER_STATES)}),
 ]
 ClaimState = Annotated[
     str,
@@ -97,7 +118,9 @@ class ReadQuery(NoQuery):
 
     min_height: Annotated[
         Decimal | None,
-        Field(description="Wait briefly until this node has reached the height, else 503 height_not_reached."),
+        Field(
+            description="Wait briefly until this node has reached the height, else 503 height_not_reached."
+        ),
     ] = None
 
 
@@ -112,7 +135,9 @@ class WaitQuery(ReadQuery):
 class PageQuery(ReadQuery):
     """A request for one page of a list."""
 
-    limit: Annotated[Decimal, Field(ge=1, le=PAGE_LIMIT_MAX, description="Rows of a page.")] = PAGE_LIMIT_DEFAULT
+    limit: Annotated[Decimal, Field(ge=1, le=PAGE_LIMIT_MAX, description="Rows of a page.")] = (
+        PAGE_LIMIT_DEFAULT
+    )
     cursor: Annotated[
         str | None,
         StringConstraints(min_length=1, max_length=CURSOR_CHARACTERS_MAX),
@@ -140,10 +165,13 @@ class TransactionsQuery(PageQuery):
     outcome: Annotated[OutcomeName | None, Field(description="Outcome.")] = None
     height: Annotated[Decimal | None, Field(description="Only those of one block.")] = None
     member: Annotated[
-        HexId | None, Field(description="Only those whose events name this member; none that also name a claim.")
+        HexId | None,
+        Field(description="Only those whose events name this member; none that also name a claim."),
     ] = None
     claim: Annotated[HexId | None, Field(description="Only those whose events name this claim.")] = None
-    instruction: Annotated[HexId | None, Field(description="Only those whose events name this instruction.")] = None
+    instruction: Annotated[
+        HexId | None, Field(description="Only those whose events name this instruction.")
+    ] = None
 
 
 class MembersQuery(PageQuery):

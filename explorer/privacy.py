@@ -1,25 +1,25 @@
 """What the API does not say: the link between a claim and a member (contract 6).
 
-Bodies, signers and events of calls that carry both are withheld; everybody still gets the log entry and its proof. A
-call or event that this module does not know is withheld too: publishing is the decision, not the default. Node operators
-see everything, and the documentation says so.
+Bodies, signers and events of calls that carry both are withheld; everybody still gets the log entry and its
+proof. A call or event that this module does not know is withheld too: publishing is the decision, not the
+default. Node operators see everything, and the documentation says so.
 """
 
 from collections.abc import Iterable
 
 from msgspec import Struct
 
+from chain.contract.calls import Call
 from chain.contract.events import Event
 from chain.contract.tables import INSTRUCTION_AID, InstructionRecord
 from chain.transaction import get_call_name
-from chain.contract.calls import Call
 
 PUBLIC_CALLS = frozenset(
     {
         "member_apply", "account_verify", "index_issue", "member_admit", "member_refuse", "member_amend",
-        "member_leave", "member_withdraw", "member_weight", "deposit_credit", "instruction_ack", "statement_post",
-        "assessor_accept", "report_commit", "report_reveal", "certificate_attach", "claim_decide", "claim_confirm",
-        "batch_sign",
+        "member_leave", "member_withdraw", "member_weight", "deposit_credit", "instruction_ack",
+        "statement_post", "assessor_accept", "report_commit", "report_reveal", "certificate_attach",
+        "claim_decide", "claim_confirm", "batch_sign",
     }
 )  # fmt: skip
 """Calls that name a member or a claim, never both."""
@@ -42,7 +42,8 @@ def names_claim(events: Iterable[Event]) -> bool:
 def publish_events(events: tuple[Event, ...]) -> tuple[list[Event], int]:
     """Return the events that may stand together in one public answer, and how many are withheld.
 
-    Where a receipt speaks of claims, what it says of members is left out, because standing side by side would link them.
+    Where a receipt speaks of claims, what it says of members is left out, because standing side by side would
+    link them.
     """
     if not names_claim(events):
         return list(events), 0

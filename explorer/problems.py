@@ -1,11 +1,10 @@
 """Problem details for every error (RFC 9457): one form, one catalogue, one place (api.md, Errors).
 
-Everything that goes wrong becomes a `ProblemError` and is rendered here: refused parameters, unknown paths, wrong methods,
-limits, and the node's own failures, of which nothing but the code is told.
+Everything that goes wrong becomes a `ProblemError` and is rendered here: refused parameters, unknown paths,
+wrong methods, limits, and the node's own failures, of which nothing but the code is told.
 """
 
 from collections.abc import Callable, Mapping
-
 
 import msgspec
 from fastapi.exceptions import RequestValidationError
@@ -16,19 +15,26 @@ from starlette.types import Scope
 
 from chain.catalogue import Entry, get_entry
 from chain.errors import GongjiError
-from explorer.represent import JsonValue
+from explorer.represent import JsonObject
 
 PROBLEM_MEDIA_TYPE = "application/problem+json"
 ERRORS_MAX = 20
 """Faults that one problem lists; the rest would only help to guess."""
-_CODE_BY_STATUS = {404: "not_found", 405: "method_not_allowed", 406: "not_acceptable", 413: "too_large", 415: "media_type"}
+_CODE_BY_STATUS = {
+    404: "not_found",
+    405: "method_not_allowed",
+    406: "not_acceptable",
+    413: "too_large",
+    415: "media_type",
+}
 
 
 class FieldError(Struct, frozen=True):
     """One value that is wrong."""
 
     pointer: str
-    """JSON pointer (RFC 6901, as a fragment) into the request: #/query/limit, #/path/height, #/body/signed_tx."""
+    """JSON pointer (RFC 6901, as a fragment) into the request: #/query/limit, #/path/height,
+    #/body/signed_tx."""
     detail: str
     """What is wrong with it."""
 
@@ -56,7 +62,7 @@ class Problem(Struct, frozen=True):
     """Which values are wrong."""
     tx_id: str | UnsetType = UNSET
     """The transaction that the request was about, wherever it is known."""
-    conditions: JsonValue | UnsetType = UNSET
+    conditions: list[JsonObject] | UnsetType = UNSET
     """Conditions of readiness, met and unmet (/readyz only)."""
 
 
@@ -71,7 +77,7 @@ class ProblemError(GongjiError):
         tx_id: str | None = None,
         retry_after_s: int | None = None,
         headers: Mapping[str, str] | None = None,
-        conditions: JsonValue | None = None,
+        conditions: list[JsonObject] | None = None,
         values: Mapping[str, str | int] | None = None,
     ) -> None:
         super().__init__(code, **(values or {}))
@@ -83,7 +89,8 @@ class ProblemError(GongjiError):
 
 
 def choose_language(accept_language: str) -> str:
-    """Return "zh" or "en", whichever an Accept-Language header (RFC 9110) prefers; "en" where it names neither."""
+    """Return "zh" or "en", whichever an Accept-Language header (RFC 9110) prefers; "en" where it names
+    neither."""
     best = ("en", 0.0)
     for part in accept_language[:200].split(","):
         tag, _, weight = part.strip().partition(";")
@@ -182,7 +189,7 @@ def convert_validation_error(error: RequestValidationError) -> ProblemError:
     errors = []
     for fault in faults[:ERRORS_MAX]:
         location = [str(part) for part in fault["loc"] if not str(part).startswith("function-")]
-        detail = "there is no such parameter" if fault["type"] == "extra_forbidden" else str(fault["msg"])
+        detail = "there is no such parameter" if fault["type"] == "extra_forbidden" else str(fault["msg"]).removeprefix("Value error, ")
         errors.append(FieldError(pointer="#/" + "/".join(map(_escape, location)), detail=detail))
     named = ", ".join(item.pointer.removeprefix("#/") for item in errors)
     code = "parameter_unknown" if is_unknown else "parameter_invalid"
@@ -194,5 +201,6 @@ def _escape(part: str) -> str:
 
 
 def get_problem_type(code: str) -> str:
-    """Return the address of the page that explains a code; an unknown code is a mistake of ours (KeyError)."""
+    """Return the address of the page that explains a code; an unknown code is a mistake of ours
+    (KeyError)."""
     return f"/problems/{get_entry(code).code}"

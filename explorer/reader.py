@@ -1,8 +1,10 @@
-"""What the explorer needs of a node: one snapshot of the chain for each answer, and the node's present condition.
+"""What the explorer needs of a node: one snapshot of the chain for each answer, and the node's present
+condition.
 
-Only protocols and the records that cross them live here. The chain is read through `ChainSnapshot`, so that all numbers
-of one answer belong to one height; what is not in the chain (pool, consensus, health) comes through `NodeStatus`. The
-implementation over LevelDB is the node's (design 1: the explorer knows neither the store nor consensus).
+Only protocols and the records that cross them live here. The chain is read through `ChainSnapshot`, so that
+all numbers of one answer belong to one height; what is not in the chain (pool, consensus, health) comes
+through `NodeStatus`. The implementation over LevelDB is the node's (design 1: the explorer knows neither the
+store nor consensus).
 """
 
 from collections.abc import Iterator
@@ -120,7 +122,8 @@ class ChainSnapshot(Protocol):
         """Return the path of leaf `index` of the log in the tree of `size` leaves (RFC 6962 2.1.1)."""
 
     def read_pool_sums(self, pool: PoolKey, x_from: int) -> Sums:
-        """Return the sums of the pool's sharing members with X >= x_from, zero where the pool has no tree yet."""
+        """Return the sums of the pool's sharing members with X >= x_from, zero where the pool has no tree
+        yet."""
 
     def close(self) -> None:
         """Release it; nothing may be read afterwards."""
@@ -220,10 +223,12 @@ class NodeStatus(Protocol):
         """Return what is known of a transaction outside the log, None if it was never seen."""
 
     async def wait_transaction(self, tx_id: TxId, timeout_ms: int) -> None:
-        """Return once the transaction's status is terminal, or after the time, or at once where waiting is full."""
+        """Return once the transaction's status is terminal, or after the time, or at once where waiting is
+        full."""
 
     async def wait_height(self, height: int, timeout_ms: int) -> None:
-        """Return once the head has reached the height, or after the time, or at once where waiting is full."""
+        """Return once the head has reached the height, or after the time, or at once where waiting is
+        full."""
 
     def get_consensus(self) -> ConsensusCondition:
         """Return why there is no block now."""

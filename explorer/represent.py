@@ -1,7 +1,7 @@
 """How values of the ledger look in JSON: money, hex, times, days, enums (api.md, Representation).
 
-Calls and events are shown field by field from their structs. What an integer means follows from its name, and each name
-is listed here: a test walks all calls and events and fails for a name that nobody has classified.
+Calls and events are shown field by field from their structs. What an integer means follows from its name, and
+each name is listed here: a test walks all calls and events and fails for a name that nobody has classified.
 """
 
 from datetime import UTC, date, datetime, timedelta
@@ -28,7 +28,8 @@ DAY_MAX = 2_932_896
 _EPOCH_DAY = date(1970, 1, 1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
-JsonValue: TypeAlias = "None | bool | int | str | list[JsonValue] | dict[str, JsonValue]"
+JsonObject: TypeAlias = dict[str, object]
+"""A JSON object whose fields depend on a call or an event."""
 
 CAUSE_NAMES = ("illness", "accident")
 HOLDER_NAMES = ("self", "guardian", "estate")
@@ -38,18 +39,20 @@ ITEM_KIND_NAMES = ("aid", "share_refund")
 
 MONEY_FIELDS = frozenset(
     {
-        "amount", "opening", "closing", "in_sum", "out_sum", "taken", "unmatched", "balance", "paid", "granted",
-        "fee", "cost", "collected", "carry_before", "carry_after", "part_paid", "expected_closing", "arrears",
-        "rest_carried", "rest_ended", "carry", "residue", "share", "cash", "returned", "shares_paid",
+        "amount", "opening", "closing", "in_sum", "out_sum", "taken", "unmatched", "balance", "paid",
+        "granted", "fee", "cost", "collected", "carry_before", "carry_after", "part_paid",
+        "expected_closing", "arrears", "rest_carried", "rest_ended", "carry", "residue", "share", "cash",
+        "returned", "shares_paid",
     }
 )  # fmt: skip
 """Integers in fen."""
 NUMBER_FIELDS = frozenset(
     {
-        "pool", "weight", "last_cover_year", "epoch", "reason", "deposit_code", "in_count", "out_count", "row",
-        "asked_row", "period", "attempt", "version", "number", "units", "members", "cases", "per", "per_max",
-        "index_before", "index_after", "height", "count", "x", "rem", "units_at_notice", "members_at_notice",
-        "share_index", "settlement", "escalation", "entry_index", "carried", "weight_before", "span",
+        "pool", "weight", "last_cover_year", "epoch", "reason", "deposit_code", "in_count", "out_count",
+        "row", "asked_row", "period", "attempt", "version", "number", "units", "members", "cases", "per",
+        "per_max", "index_before", "index_after", "height", "count", "x", "rem", "units_at_notice",
+        "members_at_notice", "share_index", "settlement", "escalation", "entry_index", "carried",
+        "weight_before", "span",
     }
 )  # fmt: skip
 """Plain integers: counts, numbers, indexes."""
@@ -129,14 +132,13 @@ def get_code(number: int) -> str:
     return get_entry_by_number(number).code
 
 
-def represent_fields(value: Struct, *, subject: str) -> dict[str, JsonValue]:
-    """Return the fields of a call, of one of its items or of an event as JSON values; `subject` is its name."""
-    return {
-        name: _represent(name, getattr(value, name), subject=subject) for name in value.__struct_fields__
-    }
+def represent_fields(value: Struct, *, subject: str) -> JsonObject:
+    """Return the fields of a call, of one of its items or of an event as JSON values; `subject` is its
+    name."""
+    return {name: _represent(name, getattr(value, name), subject=subject) for name in value.__struct_fields__}
 
 
-def _represent(name: str, value: object, *, subject: str) -> JsonValue:
+def _represent(name: str, value: object, *, subject: str) -> object:
     match value:
         case None | bool() | str():
             return value
@@ -152,7 +154,7 @@ def _represent(name: str, value: object, *, subject: str) -> JsonValue:
             raise TypeError(f"{subject}.{name} has no JSON form: {type(value).__name__}")
 
 
-def represent_integer(name: str, value: int, *, subject: str) -> JsonValue:
+def represent_integer(name: str, value: int, *, subject: str) -> object:
     """Return an integer field as money, day, time, word or plain number, by its name."""
     if name in MONEY_FIELDS:
         return {"amount": str(value), "currency": CURRENCY, "scale": SCALE}

@@ -125,7 +125,9 @@ def build_money_router(answering: Answering) -> APIRouter:
     """Return the routes of settlements and payouts."""
     router = APIRouter(prefix="/v1", tags=["money"])
 
-    @router.get("/settlements", operation_id="listSettlements", summary="Settlements, newest first within a pool")
+    @router.get(
+        "/settlements", operation_id="listSettlements", summary="Settlements, newest first within a pool"
+    )
     async def list_settlements(request: Request, query: Annotated[SettlementsQuery, Query()]) -> Response:
         if query.pool is not None and query.plan is None:
             error = FieldError(pointer="#/query/pool", detail="a pool's number needs its plan")
@@ -166,7 +168,9 @@ def _read_plans(answering: Answering, query: PageQuery, snapshot: ChainSnapshot)
     items = []
     for record, plan in window.rows:
         name = str(record.parts[0])
-        items.append(build_plan_summary(name, plan, require(snapshot, VERSION, name, plan.versions - 1).terms))
+        items.append(
+            build_plan_summary(name, plan, require(snapshot, VERSION, name, plan.versions - 1).terms)
+        )
     return Answer(body=PlanPage(items=items, page=window.page), page=window.page)
 
 

@@ -1,4 +1,5 @@
-"""Answers about blocks, transactions and validators, from one snapshot (`answers_chain.py` holds their form)."""
+"""Answers about blocks, transactions and validators, from one snapshot (`answers_chain.py` holds their
+form)."""
 
 from base64 import b64encode
 from typing import TypeVar
@@ -34,7 +35,7 @@ from explorer.answers_chain import (
 )
 from explorer.privacy import is_withheld, publish_events
 from explorer.reader import BlockRecord, ChainSnapshot, Entry, TransactionStatus
-from explorer.represent import JsonValue, format_time, get_code, represent_fields
+from explorer.represent import JsonObject, format_time, get_code, represent_fields
 
 V = TypeVar("V", bound=Struct)
 
@@ -55,11 +56,13 @@ def require_block(snapshot: ChainSnapshot, height: int) -> BlockRecord:
     return record
 
 
-# --- blocks ---------------------------------------------------------------------------------------------------------
+# --- blocks
+# ---------------------------------------------------------------------------------------------------------
 
 
 def find_validators(snapshot: ChainSnapshot, genesis_set: ValidatorSet, height: int) -> ValidatorSet | None:
-    """Return set(height): the one whose hash the header before commits to, None where this node holds it no more."""
+    """Return set(height): the one whose hash the header before commits to, None where this node holds it no
+    more."""
     if height == 0:
         return None
     wanted = require_block(snapshot, height - 1).header.next_validators_hash
@@ -148,13 +151,14 @@ def _build_header(header: Header) -> HeaderAnswer:
     )
 
 
-def build_event(event: Event) -> JsonValue:
+def build_event(event: Event) -> JsonObject:
     """Return an event as JSON: its name, then its fields."""
     name = str(event.__struct_config__.tag)
     return {"event": name, **represent_fields(event, subject=name)}
 
 
-# --- transactions ---------------------------------------------------------------------------------------------------
+# --- transactions
+# ---------------------------------------------------------------------------------------------------
 
 
 def build_outcome(number: int) -> OutcomeAnswer:
@@ -188,7 +192,8 @@ def build_transaction_summary(entry: Entry, timestamp_ms: int) -> TransactionSum
 def build_transaction(entry: Entry, timestamp_ms: int, *, is_public: bool = True) -> TransactionAnswer:
     """Return a committed transaction; the public does not see what links a claim to a member (contract 6).
 
-    `is_public` False: the answer goes to somebody who has just handed in the signed bytes, so that nothing is withheld.
+    `is_public` False: the answer goes to somebody who has just handed in the signed bytes, so that nothing is
+    withheld.
     """
     transaction = decode_stored(entry.raw)
     call = transaction.body.call
@@ -239,7 +244,8 @@ def build_pending(tx_id: TxId, status: TransactionStatus) -> TransactionAnswer:
 
 
 def build_receipt(snapshot: ChainSnapshot, entry: Entry, genesis_set: ValidatorSet) -> ReceiptAnswer:
-    """Return the self-contained proof of a transaction under the header of its own block (api.md, Receipts)."""
+    """Return the self-contained proof of a transaction under the header of its own block (api.md,
+    Receipts)."""
     record = require_block(snapshot, entry.height)
     before = require_block(snapshot, entry.height - 1).header.log_size
     size = record.header.log_size
@@ -279,7 +285,8 @@ def is_automatic(receipt: Receipt) -> bool:
     return receipt.tx_id == ZERO_HASH
 
 
-# --- validators -----------------------------------------------------------------------------------------------------
+# --- validators
+# -----------------------------------------------------------------------------------------------------
 
 
 def build_validators(snapshot: ChainSnapshot, roles: dict[str, int]) -> ValidatorsAnswer:

@@ -1,7 +1,7 @@
 """Answers about plans, members, claims and money, from one snapshot (`answers_plan.py` holds their form).
 
-Balances, cover, suspension and lapse are computed by the contract's own pure functions at the snapshot's share index and
-day, so that the explorer can never disagree with a settlement.
+Balances, cover, suspension and lapse are computed by the contract's own pure functions at the snapshot's
+share index and day, so that the explorer can never disagree with a settlement.
 """
 
 from msgspec import UNSET, Struct
@@ -137,7 +137,8 @@ class PoolReader:
         )
 
 
-# --- plans ----------------------------------------------------------------------------------------------------------
+# --- plans
+# ----------------------------------------------------------------------------------------------------------
 
 
 def build_plan_summary(plan: str, record: PlanRecord, terms: PlanTerms) -> PlanSummary:
@@ -258,7 +259,8 @@ def build_pool(snapshot: ChainSnapshot, plan: str, number: int) -> PoolAnswer:
     )
 
 
-# --- members --------------------------------------------------------------------------------------------------------
+# --- members
+# --------------------------------------------------------------------------------------------------------
 
 
 def build_member_summary(pools: PoolReader, member_id: bytes, member: MemberRecord) -> MemberSummary:
@@ -278,7 +280,6 @@ def build_member_summary(pools: PoolReader, member_id: bytes, member: MemberReco
 def build_member(pools: PoolReader, member_id: bytes, member: MemberRecord) -> MemberAnswer:
     """Return one member; indexes, account tokens, commitments and the open claim stay out (contract 6)."""
     condition = pools.compute_condition(member)
-    has_cover = bool(member.cover_from)
     return MemberAnswer(
         member=member_id.hex(),
         plan=member.plan,
@@ -300,8 +301,8 @@ def build_member(pools: PoolReader, member_id: bytes, member: MemberRecord) -> M
         is_waiting=condition.is_waiting,
         is_covered=condition.is_covered,
         suspended_since=None if condition.suspended_day is None else format_day(condition.suspended_day),
-        cover_from=format_day(member.cover_from) if has_cover else None,
-        accident_cover_from=format_set_day(member.accident_from),
+        cover_from=format_day(member.cover_from) if member.is_leaf else None,
+        accident_cover_from=format_day(member.accident_from) if member.is_leaf else None,
         past_cover=[
             IntervalAnswer(from_day=format_day(cover_from), to_day=format_day(to_day))
             for cover_from, to_day, _ in member.past
@@ -311,7 +312,8 @@ def build_member(pools: PoolReader, member_id: bytes, member: MemberRecord) -> M
     )
 
 
-# --- claims ---------------------------------------------------------------------------------------------------------
+# --- claims
+# ---------------------------------------------------------------------------------------------------------
 
 
 def build_claim_summary(claim_id: bytes, claim: ClaimRecord) -> ClaimSummary:
@@ -382,7 +384,8 @@ def _build_firm(firm: DrawnFirm) -> FirmAnswer:
     )
 
 
-# --- settlements and payouts ----------------------------------------------------------------------------------------
+# --- settlements and payouts
+# ----------------------------------------------------------------------------------------
 
 
 def build_settlement(
@@ -432,7 +435,8 @@ def build_settlement(
 
 
 def build_payout(instruction_id: bytes, record: InstructionRecord) -> PayoutAnswer:
-    """Return one instruction; account tokens and bank references stay out, and the payee of a claim as well."""
+    """Return one instruction; account tokens and bank references stay out, and the payee of a claim as
+    well."""
     is_withheld = is_payee_withheld(record)
     return PayoutAnswer(
         instruction=instruction_id.hex(),

@@ -4,13 +4,15 @@ Synchronous and free of the network: what is missing is reported by an exception
 """
 
 from collections.abc import Callable
+from time import perf_counter
 
+from chain.block import Block, hash_header
 from chain.certificate import Certificate
 from chain.clock import to_block_ms, to_wall_ms
 from chain.execution import Draft, Executed, ExecutionFailed, execute_block
 from chain.ledger import Ledger
 from chain.mempool import Mempool
-from chain.transaction import Transaction
+from chain.transaction import Transaction, decode_transaction
 from chain.types import Hash, TxId
 from chain.validation import Freshness, get_blob_hash, validate_block
 from consensus.events import BlockContent
@@ -33,6 +35,8 @@ class BlockWorker:
         validator_key: bytes,
         reveal_next: RevealNext,
         get_last_link: Callable[[], bytes],
+        has_blob: Callable[[bytes], bool],
+        on_evicted: Callable[[Transaction], None],
     ) -> None:
         self._ledger = ledger
         self._mempool = mempool
@@ -41,6 +45,10 @@ class BlockWorker:
         self._validator_key = validator_key
         self._reveal_next = reveal_next
         self._get_last_link = get_last_link
+        self._has_blob = has_blob
+        self._on_evicted = on_evicted
+        self.execute_seconds = 0.0
+        """Time spent executing since it was last taken, for the metrics."""
         self.parameters = ledger.genesis.parameters
         self._clock = ledger.genesis.clock
 
@@ -68,6 +76,7 @@ class BlockWorker:
         """Return the executed block of these transactions."""
         if kept is not None and not is_fresh:
             return kept
+        started = perf_counter()
         try:
             executed = validate_block(
                 self._ledger,
@@ -77,11 +86,14 @@ class BlockWorker:
                 parameters=self.parameters,
                 clock=self._clock,
                 has_transaction=self._ledger.has_transaction,
-                freshness=Freshness(wall_ms=self._get_wall_ms(), has_blob=self._ledger.has_blob) if is_fresh else None,
+                freshness=Freshness(wall_ms=self._get_wall_ms(), has_blob=self._has_blob)
+                if is_fresh
+                else None,
             )
         except ExecutionFailed as error:
-            self._mempool.evict(error.tx_id)
+            self._evict(error.tx_id)
             raise
+        self.execute_seconds += perf_counter() - started
         self._candidates.add_executed(executed)
         return executed
 
@@ -101,13 +113,20 @@ class BlockWorker:
                 parent_certificate=parent_certificate,
                 transactions=transactions,
             )
+            started = perf_counter()
             try:
                 executed = execute_block(self._ledger, draft)
             except ExecutionFailed as error:
-                self._mempool.evict(error.tx_id)
+                self._evict(error.tx_id)
                 continue
+            self.execute_seconds += perf_counter() - started
             self._candidates.add_executed(executed)
             return executed
+
+    def _evict(self, tx_id: TxId) -> None:
+        waiting = self._mempool.evict(tx_id)
+        if waiting is not None:
+            self._on_evicted(waiting.transaction)
 
     def _is_empty_due(self, timestamp_ms: int, latest: int) -> bool:
         if timestamp_ms == latest:
@@ -125,7 +144,7 @@ class BlockWorker:
                 stale.append(transaction.tx_id)
                 continue
             blob_hash = get_blob_hash(transaction)
-            if blob_hash is None or self._ledger.has_blob(blob_hash):
+            if blob_hash is None or self._has_blob(blob_hash):
                 usable.append(transaction)
         if stale:
             self._mempool.remove_committed(stale)
@@ -140,3 +159,15 @@ def build_content(executed: Executed) -> BlockContent:
         parent_certificate=executed.parent_certificate,
         items=tuple((transaction.tx_id, transaction.signature) for transaction in executed.transactions),
     )
+
+
+def build_content_of_block(block: Block) -> tuple[BlockContent, tuple[Transaction, ...]]:
+    """Return what a journaled block lists, and its transactions."""
+    transactions = tuple(decode_transaction(raw) for raw in block.transactions)
+    content = BlockContent(
+        block_hash=hash_header(block.header),
+        header=block.header,
+        parent_certificate=block.parent_certificate,
+        items=tuple((transaction.tx_id, transaction.signature) for transaction in transactions),
+    )
+    return content, transactions

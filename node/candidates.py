@@ -87,9 +87,7 @@ class Candidates:
                 transactions.append(transaction)
             else:
                 transactions.append(
-                    Transaction(
-                        body=transaction.body, body_bytes=transaction.body_bytes, signature=signature
-                    )
+                    Transaction(body=transaction.body, body_bytes=transaction.body_bytes, signature=signature)
                 )
         if missing:
             raise BodiesMissing(tuple(missing))

@@ -248,7 +248,7 @@ def submit_many(
     exceptions."""
     results: list[TransactionResult] = []
     for chunk in split_batches(transactions):
-        headers = {"content-type": "application/json"}
+        headers = {"content-type": "application/octet-stream"}
         if wait_s > 0:
             headers["prefer"] = f"wait={int(min(wait_s, WAIT_S_MAX)) or 1}"
         response = yield from exchange(
@@ -271,7 +271,7 @@ def split_batches(transactions: Sequence[Transaction]) -> list[list[Transaction]
     chunks: list[list[Transaction]] = [[]]
     size = 0
     for transaction in transactions:
-        if len(chunks[-1]) >= BATCH_MAX or size + len(transaction.raw) > BATCH_BYTES_MAX * 3 // 4:
+        if len(chunks[-1]) >= BATCH_MAX or size + len(transaction.raw) > BATCH_BYTES_MAX:
             chunks.append([])
             size = 0
         chunks[-1].append(transaction)

@@ -3,7 +3,6 @@
 Answers are read leniently: inside v1 nodes only add fields (api.md, Version).
 """
 
-import base64
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TypeVar
@@ -42,10 +41,10 @@ class ItemResult(Struct, frozen=True):
 class TransactionResult(Struct, frozen=True):
     """What a node says about one transaction; the receipt, once it is committed."""
 
-    tx_id: str
-    """Hex."""
+    tx_id: str | None
+    """Hex; null only where a node could not read the bytes at all."""
     status: str
-    """received, pending, committed, rejected, expired or unknown."""
+    """received, pending, committed, rejected, expired, refused (never entered the pool) or unknown."""
     outcome: str | None = None
     """success or failed, once committed."""
     code: str | None = None
@@ -64,7 +63,7 @@ class TransactionResult(Struct, frozen=True):
     @property
     def is_final(self) -> bool:
         """Tell whether no node will ever say otherwise."""
-        return self.status in {"committed", "rejected", "expired"}
+        return self.status in {"committed", "rejected", "expired", "refused"}
 
     @property
     def is_success(self) -> bool:
@@ -74,7 +73,7 @@ class TransactionResult(Struct, frozen=True):
     @property
     def id(self) -> TxId:
         """Return the id as bytes."""
-        return TxId(bytes.fromhex(self.tx_id))
+        return TxId(bytes.fromhex(self.tx_id or ""))
 
     def require_success(self) -> "TransactionResult":
         """Return self; raise `TransactionFailed`, `TransactionExpired`, `RequestRefused` or `AnswerOverdue`
@@ -85,7 +84,14 @@ class TransactionResult(Struct, frozen=True):
             raise TransactionFailed(self.code or "internal", tx_id=self.id, height=self.height or 0)
         if self.status == "expired":
             raise TransactionExpired(tx_id=self.id)
-        if self.status == "rejected":
+        if self.status == "refused" and self.retryable:
+            raise NodeBusy(
+                self.code or "internal",
+                retry_after_s=RETRY_AFTER_DEFAULT_S,
+                detail=self.detail or "",
+                tx_id=self.id,
+            )
+        if self.status in {"rejected", "refused"}:
             raise RequestRefused(self.code or "internal", detail=self.detail or "", tx_id=self.id)
         raise AnswerOverdue(tx_id=self.id, status=self.status)
 
@@ -122,10 +128,8 @@ _problem_decoder = msgspec.json.Decoder(Problem)
 
 
 def encode_batch(transactions: Sequence[Transaction]) -> bytes:
-    """Return the JSON body of a batch."""
-    return msgspec.json.encode(
-        {"signed_txs": [base64.b64encode(transaction.raw).decode() for transaction in transactions]}
-    )
+    """Return the body of a batch: a msgpack array of the exact signed bytes."""
+    return msgspec.msgpack.encode([transaction.raw for transaction in transactions])
 
 
 def decode_result(body: bytes) -> TransactionResult:

@@ -52,7 +52,7 @@ class Cosigner:
         ledger: Ledger,
         key: SigningKey | None,
         own_index: int | None,
-        broadcast: Callable[[int, bytes], None],
+        broadcast: Callable[[int, bytes], int],
         now_ms: Callable[[], int],
         wall_ms: Callable[[], int],
     ) -> None:

@@ -167,7 +167,9 @@ class Fetching:
             if raw is None:
                 continue
             if size + len(raw) > TRANSACTIONS_BYTES_MAX:
-                self._network.send(peer, TRANSACTIONS, encode(Transactions(is_gossip=False, raw=tuple(batch))))
+                self._network.send(
+                    peer, TRANSACTIONS, encode(Transactions(is_gossip=False, raw=tuple(batch)))
+                )
                 batch, size = [], 0
             batch.append(raw)
             size += len(raw)
@@ -182,7 +184,9 @@ class Fetching:
         return None if at is None else self._ledger.store.get(TRANSACTION + at)
 
     def _serve_blobs(self, peer: int, payload: bytes) -> None:
-        found = [self._ledger.store.get(BLOB + blob_hash) for blob_hash in wanted_codec.decode(payload).ids[:32]]
+        found = [
+            self._ledger.store.get(BLOB + blob_hash) for blob_hash in wanted_codec.decode(payload).ids[:32]
+        ]
         blobs = tuple(blob for blob in found if blob is not None)
         if blobs:
             self._network.send(peer, BLOBS, encode(Blobs(blobs=blobs)))

@@ -12,6 +12,7 @@ from time import perf_counter
 from chain.codec import encode
 from chain.errors import GongjiError
 from chain.transaction import Transaction, decode_transaction
+from p2p.events import FrameReceived
 from node.wire import TRANSACTIONS, TRANSACTIONS_BYTES_MAX, Transactions, transactions_codec
 
 SLICE_SECONDS = 0.004
@@ -22,7 +23,7 @@ FLUSH_BYTES = 128 * 1024
 OUTBOX_BYTES_MAX = 32 * 1024 * 1024
 """Own transactions not yet sent; beyond it they are left to be asked for by hash."""
 
-Broadcast = Callable[[int, bytes], None]
+Broadcast = Callable[[int, bytes], int]
 Admit = Callable[[Transaction, int], None]
 """(transaction, ingress validator): check, verify, add to the pool; raises `GongjiError` to refuse."""
 
@@ -37,7 +38,7 @@ class Gossip:
         admit: Admit,
         add_body: Callable[[Transaction], None],
         is_known: Callable[[bytes], bool],
-        release: Callable[[int, int, bytes], None],
+        release: Callable[[FrameReceived], None],
     ) -> None:
         self._broadcast = broadcast
         self._admit = admit
@@ -47,7 +48,7 @@ class Gossip:
         self._outbox: list[bytes] = []
         self._outbox_bytes = 0
         self._flush_handle: asyncio.TimerHandle | None = None
-        self._inbox: deque[tuple[int, bytes]] = deque()
+        self._inbox: deque[FrameReceived] = deque()
         self._current: deque[bytes] = deque()
         self._current_peer = 0
         self._is_current_gossip = True
@@ -93,9 +94,9 @@ class Gossip:
 
     # --- in ---
 
-    def on_batch(self, peer: int, payload: bytes) -> None:
+    def on_batch(self, frame: FrameReceived) -> None:
         """Queue a batch of a peer; the network layer stops reading it when too much waits unreleased."""
-        self._inbox.append((peer, payload))
+        self._inbox.append(frame)
         self._schedule()
 
     def _schedule(self) -> None:
@@ -114,16 +115,16 @@ class Gossip:
 
     def _open_next(self) -> bool:
         while self._inbox:
-            peer, payload = self._inbox.popleft()
-            self._release(peer, TRANSACTIONS, payload)
+            frame = self._inbox.popleft()
+            self._release(frame)
             try:
-                batch = transactions_codec.decode(payload)
+                batch = transactions_codec.decode(frame.payload)
             except GongjiError:
                 self.refused += 1
                 continue
             if batch.raw:
                 self._current = deque(batch.raw)
-                self._current_peer = peer
+                self._current_peer = frame.index
                 self._is_current_gossip = batch.is_gossip
                 return True
         return False

@@ -21,6 +21,8 @@ from node.files import create_file, read_secret
 KEY_FILE_BYTES_MAX = 4_096
 KEY_FORMAT = 1
 
+SECRET_BYTES = 32
+
 Hex32 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
 """32 bytes as 64 lower-case hex digits."""
 
@@ -51,9 +53,14 @@ class _KeyFile(Struct, frozen=True, forbid_unknown_fields=True):
 _decoder = msgspec.json.Decoder(_KeyFile)
 
 
+def generate_key() -> SigningKey:
+    """Make a new key from the system's randomness."""
+    return SigningKey(secrets.token_bytes(SEED_BYTES))
+
+
 def create_key(path: Path, *, kind: KeyKind, owner: str) -> SigningKey:
     """Make a new key and its file (mode 0600); raise `ConfigError` where the file exists."""
-    key = SigningKey(secrets.token_bytes(SEED_BYTES))
+    key = generate_key()
     save_key(path, key, kind=kind, owner=owner)
     return key
 
@@ -95,3 +102,21 @@ def _load(path: Path, kind: KeyKind) -> tuple[SigningKey, str]:
     if key.public_key.hex() != stored.public_key:
         raise ConfigError(field=str(path), reason="the public key is not the one of the seed")
     return key, stored.owner
+
+
+def create_secret(path: Path) -> None:
+    """Make a file with 32 random bytes in hex (mode 0600); raise `ConfigError` where it exists."""
+    create_file(path, secrets.token_hex(SECRET_BYTES).encode() + b"\n")
+
+
+def load_secret(path: Path) -> bytes:
+    """Read 32 secret bytes; raise `ConfigError` naming the file where it is open to others or not of this
+    form."""
+    content = read_secret(path, bytes_max=KEY_FILE_BYTES_MAX)
+    try:
+        secret = bytes.fromhex(content.decode("ascii").strip())
+    except ValueError as error:
+        raise ConfigError(field=str(path), reason="is no secret in hex") from error
+    if len(secret) != SECRET_BYTES:
+        raise ConfigError(field=str(path), reason=f"has {len(secret)} bytes, not {SECRET_BYTES}")
+    return secret

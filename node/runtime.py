@@ -8,6 +8,7 @@ failure of disk or of an own invariant stops the node.
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from time import perf_counter
 from typing import Protocol, assert_never
 
 from chain.certificate import Certificate
@@ -15,7 +16,7 @@ from chain.clock import to_wall_ms
 from chain.errors import GongjiError, InvalidBlock, InvariantViolation, StoreError
 from chain.execution import Executed
 from chain.ledger import Ledger
-from chain.mempool import Mempool
+from chain.mempool import Mempool, Waiting
 from chain.types import Hash, View
 from chain.validation import BlobMissing, HeldUntil
 from consensus import core
@@ -89,8 +90,8 @@ class Network(Protocol):
     def send(self, index: int, kind: int, payload: bytes) -> bool:
         """Queue a frame for a peer."""
 
-    def broadcast(self, kind: int, payload: bytes) -> None:
-        """Queue a frame for all peers."""
+    def broadcast(self, kind: int, payload: bytes) -> int:
+        """Queue a frame for all peers; return for how many."""
 
 
 class Fetcher(Protocol):
@@ -112,8 +113,11 @@ class Fetcher(Protocol):
 class Observer(Protocol):
     """Told of what happened, for metrics, waiting clients and logs."""
 
-    def on_committed(self, executed: Executed) -> None:
-        """A block is durable."""
+    def collect_blobs(self, executed: Executed) -> list[bytes]:
+        """Return the held blobs that the block's transactions name: they are written with it."""
+
+    def on_committed(self, executed: Executed, *, expired: list[Waiting], write_seconds: float) -> None:
+        """A block is durable; `expired` left the pool with it."""
 
     def on_fault(self, fault: Fault) -> None:
         """The core noticed something."""
@@ -406,17 +410,19 @@ class Runtime:
 
     def commit(self, executed: Executed, certificate: Certificate) -> None:
         """Write a certified block, then tell the core; nothing that asserts the commit leaves before."""
-        self.ledger.commit(executed, certificate)
+        started = perf_counter()
+        self.ledger.commit(executed, certificate, blobs=self._observer.collect_blobs(executed))
+        write_seconds = perf_counter() - started
         self._pending_commit = None
         self._check = None
         self._fetching = None
         self._signer.drop_below(executed.header.height)
         self.mempool.remove_committed([transaction.tx_id for transaction in executed.transactions])
-        self.mempool.expire(executed.header.timestamp_ms)
+        expired = self.mempool.expire(executed.header.timestamp_ms)
         self.mempool.release_pins()
         self.candidates.clear()
         self._had_transactions = len(self.mempool) > 0
-        self._observer.on_committed(executed)
+        self._observer.on_committed(executed, expired=expired, write_seconds=write_seconds)
         now, wall = self.times()
         self._queue.append(
             Committed(
@@ -472,9 +478,7 @@ class Runtime:
         executed = self._worker.build(core.compute_parent_certificate(state), allow_empty=build.allow_empty)
         now, wall = self.times()
         if executed is None:
-            self._queue.append(
-                NothingToBuild(height=build.height, view=build.view, now_ms=now, wall_ms=wall)
-            )
+            self._queue.append(NothingToBuild(height=build.height, view=build.view, now_ms=now, wall_ms=wall))
             return
         content: BlockContent = build_content(executed)
         self.candidates.add_content(content)

@@ -6,6 +6,7 @@ the pin of its public key and nothing else (design 5; pitfalls P31). The only pl
 """
 
 import datetime
+import ssl
 from pathlib import Path
 
 from cryptography import x509
@@ -14,8 +15,12 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 from msgspec import Struct
 
-from node.files import PUBLIC_MODE, create_file
+from chain.errors import ConfigError
+from node.files import PUBLIC_MODE, create_file, read_file
+from p2p.errors import CertificateMalformedError
 from p2p.tls import ANCHOR_NAME, ANCHOR_SEED, compute_pin
+
+PEM_BYTES_MAX = 16_384
 
 _NOT_BEFORE = datetime.datetime(2000, 1, 1, tzinfo=datetime.UTC)
 _NOT_AFTER = datetime.datetime(9999, 12, 31, 23, 59, 59, tzinfo=datetime.UTC)
@@ -46,8 +51,16 @@ def create_tls(*, private_key_path: Path, certificate_path: Path, owner: str) ->
     )
     create_file(private_key_path, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     create_file(certificate_path, certificate.public_bytes(Encoding.PEM), mode=PUBLIC_MODE)
-    der = certificate.public_bytes(Encoding.DER)
-    return TlsIdentity(pin=compute_pin(der), certificate=der)
+    return load_certificate(certificate_path)
+
+
+def load_certificate(path: Path) -> TlsIdentity:
+    """Read a certificate in PEM; raise `ConfigError` naming the file where it is none."""
+    try:
+        der = ssl.PEM_cert_to_DER_cert(read_file(path, bytes_max=PEM_BYTES_MAX).decode("ascii"))
+        return TlsIdentity(pin=compute_pin(der), certificate=der)
+    except (ValueError, CertificateMalformedError) as error:
+        raise ConfigError(field=str(path), reason=f"is no certificate in PEM: {error}") from error
 
 
 def _build_name(common_name: str) -> x509.Name:

@@ -60,8 +60,7 @@ def _convert_struct(value: object, struct: type[S], *, name: str) -> S:
 def _convert_value(value: object, field_type: object, *, name: str) -> object:
     if isinstance(field_type, type) and issubclass(field_type, Struct):
         return _convert_struct(value, field_type, name=name)
-    # msgspec takes a whole float for an int; a setting of 2.0 transactions is a mistake all the same.
     try:
-        return msgspec.convert(value, type=field_type, strict=True)
+        return msgspec.convert(value, type=field_type)
     except msgspec.ValidationError as error:
         raise ConfigError(field=name, reason=str(error)) from error

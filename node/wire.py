@@ -13,13 +13,21 @@ from chain.codec import Codec
 from chain.contract.calls import Bytes32
 from chain.transaction import TRANSACTION_BYTES_MAX
 from consensus.messages import BYTES_MAX, ITEMS_MAX, Item, Kind
-from p2p.frames import FrameKind, FrameTable, Lane
+from p2p.frames import FrameKind, Lane
 
 CONSENSUS_FIRST = 16
 """Frame kind of consensus kind 0."""
-TRANSACTIONS, BLOBS, BODIES_WANTED, BLOBS_WANTED, BLOCKS_WANTED, BLOCKS, CONTENT_WANTED, CONTENT, CHECKPOINT = range(
-    32, 41
-)
+(
+    TRANSACTIONS,
+    BLOBS,
+    BODIES_WANTED,
+    BLOBS_WANTED,
+    BLOCKS_WANTED,
+    BLOCKS,
+    CONTENT_WANTED,
+    CONTENT,
+    CHECKPOINT,
+) = range(32, 41)
 
 IDS_MAX = 8_192
 BLOB_BYTES_MAX = 16_384
@@ -92,13 +100,13 @@ transactions_codec = Codec[Transactions](Transactions, TRANSACTIONS_BYTES_MAX + 
 blobs_codec = Codec[Blobs](Blobs, TRANSACTIONS_BYTES_MAX, "blobs")
 wanted_codec = Codec[Wanted](Wanted, 40 * IDS_MAX, "wanted")
 blocks_wanted_codec = Codec[BlocksWanted](BlocksWanted, 64, "blocks wanted")
-blocks_codec = Codec[Blocks](Blocks, 2 * BLOCK_BYTES_MAX, "blocks")
+blocks_codec = Codec[Blocks](Blocks, BLOCK_BYTES_MAX + 1024 * 1024, "blocks")
 content_wanted_codec = Codec[ContentWanted](ContentWanted, 64, "content wanted")
 content_codec = Codec[Content](Content, BYTES_MAX[Kind.PROPOSAL] + 65_536, "content")
 checkpoint_codec = Codec[CheckpointShare](CheckpointShare, 4_096, "checkpoint")
 
 
-def build_frame_table() -> FrameTable:
+def build_frame_kinds() -> list[FrameKind]:
     """Return every frame kind with its limit and lane."""
     kinds = [
         FrameKind(
@@ -117,4 +125,4 @@ def build_frame_table() -> FrameTable:
         FrameKind(CONTENT, "content", content_codec.bytes_max, Lane.BULK),
         FrameKind(CHECKPOINT, "checkpoint", checkpoint_codec.bytes_max, Lane.BULK),
     ]
-    return FrameTable(kinds)
+    return kinds

@@ -33,13 +33,13 @@ class MeshLimits:
 
     votes_outbox_frames_max: int = 8_192
     """Frames that wait for one peer on the lane VOTES; beyond it the newest is dropped and counted."""
-    votes_outbox_bytes_max: int = 8 * _MIB
+    votes_outbox_bytes_max: int = 4 * _MIB
     """The same in bytes."""
     bulk_outbox_frames_max: int = 16_384
     """Frames that wait for one peer on the lane BULK; beyond it the newest is dropped and counted."""
-    bulk_outbox_bytes_max: int = 16 * _MIB
+    bulk_outbox_bytes_max: int = 8 * _MIB
     """The same in bytes."""
-    inbound_bytes_max: int = 8 * _MIB
+    inbound_bytes_max: int = 4 * _MIB
     """Cost of frames of one peer and lane delivered and not yet released; beyond it that lane is not read."""
     pending_max: int = 64
     """Accepted connections without a complete handshake; one more evicts the oldest of the busiest
@@ -47,7 +47,7 @@ class MeshLimits:
     pending_per_address_max: int = 32
     """The same from one source address; one more evicts the oldest of that address."""
     handshake_ms: int = 5_000
-    """Time for TCP connect, TLS and HELLO together (pitfalls A9: at most 5 s)."""
+    """Time for TLS and HELLO together (pitfalls A9: at most 5 s), and before them for the TCP connect."""
     reconnect_ms_min: int = 50
     """First pause before dialling again."""
     reconnect_ms_max: int = 2_000

@@ -244,7 +244,7 @@ class Link(asyncio.Protocol):
         transport.set_write_buffer_limits(high=WRITE_BUFFER_BYTES_MAX)
         self._timer = self._loop.call_later(self._handshake_ms / 1000, self._on_handshake_timeout)
         self._owner.on_connected(self)
-        if self.dialled is not None:
+        if self.dialled is not None and not self.closed.is_set():
             self._session = TlsSession(self._context, is_server=False)
             self._session.start()
             transport.write(self._session.take_output())

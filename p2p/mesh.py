@@ -189,7 +189,7 @@ class Mesh:
 
     def get_statistics(self) -> MeshStatistics:
         """Return a snapshot of all counters."""
-        now_s = self._loop.time()
+        now_s = asyncio.get_running_loop().time()
         return MeshStatistics(
             peers=tuple(get_peer_statistics(peer, now_s) for peer in self._peers.values()),
             accepted=self._listener.accepted,
@@ -203,7 +203,9 @@ class Mesh:
 
     def on_connected(self, link: Link) -> None:
         """Bound the accepted connections that have no handshake yet."""
-        if link.dialled is None:
+        if self._is_closing:
+            link.finish(LinkDroppedError("this node closes"))
+        elif link.dialled is None:
             self._listener.on_accepted(link)
 
     def on_open(self, link: Link) -> None:

@@ -1,4 +1,5 @@
-"""What institutions do to an application: bank and auditor verify the person, the platform admits (contract 2, 5).
+"""What institutions do to an application: bank and auditor verify the person, the platform admits (contract
+2, 5).
 
     APPLIED --account_verify (bank) and index_issue (auditor), in any order, one index--> APPLIED, verified
             --member_admit (platform)--> VERIFIED;  --member_refuse--> REFUSED;  --silence--> EXPIRED
@@ -41,7 +42,14 @@ from chain.contract.tables import (
     PersonRecord,
     PlanRecord,
 )
-from chain.contract.window import end_membership, exit_member, is_applicant, is_gone, release_person, start_entry
+from chain.contract.window import (
+    end_membership,
+    exit_member,
+    is_applicant,
+    is_gone,
+    release_person,
+    start_entry,
+)
 from chain.errors import Refusal
 from chain.genesis import ROLE_AUDITOR, ROLE_CUSTODIAN, ROLE_PLATFORM
 from chain.state import Overlay
@@ -87,7 +95,10 @@ def _verify_one(state: Overlay, context: Context, item: AccountVerifyItem) -> in
         raise Refusal("conflict", member=item.member.hex())
     if member.status != MEMBER_APPLIED:
         raise Refusal("member_state", status=member.status)
-    if item.last_cover_year > compute_year(get_today(context, require_plan(state, member.plan))) + YEARS_AHEAD_MAX:
+    if (
+        item.last_cover_year
+        > compute_year(get_today(context, require_plan(state, member.plan))) + YEARS_AHEAD_MAX
+    ):
         raise Refusal("value_out_of_range", last_cover_year=item.last_cover_year)
     if member.auditor_index is not None:
         _validate_index(state, member, item.person_index, other=member.auditor_index)

@@ -63,13 +63,11 @@ def is_reveal_valid(state: Overlay, validator_index: int, reveal: bytes) -> bool
 def apply_reveal(state: Overlay, validator_index: int, reveal: bytes, height: Height) -> None:
     """Mix a block's reveal into the beacon; raise `InvalidBlock` where it is not the proposer's next link.
 
-    Runs after the block's automatic events: the draws of a midnight that this block crosses must not depend
-    on the reveal of the very proposer that decides when to cross it.
+    Runs before the block's automatic events: then a leader whose run begins at midnight has one outcome to offer
+    whether 0:00 falls into its first block or a later one.
     """
     if not is_reveal_valid(state, validator_index, reveal):
-        raise InvalidBlock(
-            "the reveal is not the proposer's next link", validator=validator_index, height=height
-        )
+        raise InvalidBlock("the reveal is not the proposer's next link", validator=validator_index, height=height)
     record = state.require(BEACON)
     value = sha256(STEP_TAG + record.value + reveal)
     record = replace(

@@ -1,7 +1,8 @@
 """Civil dates from plan days, in integers alone, and the notice and charge days of a pool (contract 3.1).
 
-A plan day is the number of days since 1970-01-01 at the plan's fixed UTC offset; no time-zone database is involved.
-The conversion is that of the proleptic Gregorian calendar, counted in eras of 400 years that begin on 1 March.
+A plan day is the number of days since 1970-01-01 at the plan's fixed UTC offset; no time-zone database is
+involved. The conversion is that of the proleptic Gregorian calendar, counted in eras of 400 years that begin
+on 1 March.
 """
 
 from typing import Final

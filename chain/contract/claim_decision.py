@@ -11,10 +11,11 @@ auditor (10), then the second (10); after that the concurring reports decide by 
     not fulfilled             -              -                  REJECTED, with the reports' clauses
     none (three differ)       -              -                  REJECTED, reason no_majority
 
-An approval runs the eligibility again on the established day and then gives APPROVED, SHARES_REFUND or
-REFUSED. Nothing here confirms: an approved claim still stands in public and needs the period's auditor. Where
-an auditor holds a seat, the case goes from the platform straight to the reports, so that always one auditor
-is left to confirm.
+An approval of a diagnosis that another claim of the member was decided on ends REJECTED, reason case_decided:
+one diagnosis is paid once, whatever day was stated. Otherwise it runs the eligibility again on the
+established day and then gives APPROVED, SHARES_REFUND or REFUSED. Nothing here confirms: an approved claim
+still stands in public and needs the period's auditor. Where an auditor holds a seat, the case goes from the
+platform straight to the reports, so that always one auditor is left to confirm.
 """
 
 from msgspec.structs import replace
@@ -75,9 +76,7 @@ def apply_claim_decide(state: Overlay, context: Context, call: ClaimDecide) -> t
     turn = _get_turn(signer)
     require_status(claim, CLAIM_INVESTIGATED)
     if turn != claim.escalation:
-        raise Refusal(
-            "deadline_passed" if turn < claim.escalation else "not_your_turn", asked=claim.escalation
-        )
+        raise Refusal("deadline_passed" if turn < claim.escalation else "not_your_turn", asked=claim.escalation)
     majority = get_majority(claim)
     is_fulfilled = majority is not None and majority.finding == FINDING_FULFILLED
     if not call.is_approved:
@@ -124,9 +123,7 @@ def compute_amount(state: Overlay, claim: ClaimRecord, row: int) -> Fen:
     """Return the aid of a row: the member's pinned table, never above the pool's ceiling (contract 3.0)."""
     pinned = get_benefit_fen(organisations.get_terms(state, claim.plan, claim.version).pinned.benefits, row)
     pool = state.require(POOL, claim.plan, claim.pool)
-    ceiling = get_benefit_fen(
-        organisations.get_terms(state, claim.plan, pool.version).pool.benefit_ceiling, row
-    )
+    ceiling = get_benefit_fen(organisations.get_terms(state, claim.plan, pool.version).pool.benefit_ceiling, row)
     if pinned is None or ceiling is None:
         raise InvariantViolation(f"claim {claim.number} of {claim.plan}: row {row} has no amount")
     return min(pinned, ceiling)
@@ -154,30 +151,26 @@ def _decide_by_reports(state: Overlay, context: Context, claim_id: bytes, claim:
         _approve(state, context, claim_id, claim, majority)
 
 
-def _reject(
-    state: Overlay, context: Context, claim_id: bytes, claim: ClaimRecord, reason: str = "success"
-) -> None:
+def _reject(state: Overlay, context: Context, claim_id: bytes, claim: ClaimRecord, reason: str = "success") -> None:
     majority = get_majority(claim)
     day = 0 if majority is None else majority.established_day
     context.emit(
-        ClaimDecided(
-            claim=claim_id, decided_by=claim.decided_by, is_approved=False, row=claim.row, established_day=day
-        )
+        ClaimDecided(claim=claim_id, decided_by=claim.decided_by, is_approved=False, row=claim.row, established_day=day)
     )
     close(state, context, claim_id, claim, CLAIM_REJECTED, get_entry(reason).number)
 
 
-def _approve(
-    state: Overlay, context: Context, claim_id: bytes, claim: ClaimRecord, report: DrawnFirm
-) -> None:
+def _approve(state: Overlay, context: Context, claim_id: bytes, claim: ClaimRecord, report: DrawnFirm) -> None:
     day = report.established_day
     context.emit(
-        ClaimDecided(
-            claim=claim_id, decided_by=claim.decided_by, is_approved=True, row=report.row, established_day=day
-        )
+        ClaimDecided(claim=claim_id, decided_by=claim.decided_by, is_approved=True, row=report.row, established_day=day)
     )
     claim = replace(claim, established_day=day, row=report.row)
+    if find_decided_case(state, claim_id, claim, day) is not None:
+        close(state, context, claim_id, claim, CLAIM_REJECTED, get_entry("case_decided").number)
+        return
     case = state.require(CLAIM_CASE, claim.member, claim.cause, claim.diagnosed_day)
+    state.put(CLAIM_CASE, replace(case, claim=claim_id), claim.member, claim.cause, day)
     status, reason = compute_eligibility(state, claim, diagnosed_day=day, filed_day=case.filed_day)
     if status == CLAIM_REFUSED:
         close(state, context, claim_id, claim, CLAIM_REFUSED, reason)

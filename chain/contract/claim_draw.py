@@ -17,7 +17,6 @@ from msgspec.structs import replace
 
 from chain.catalogue import get_entry
 from chain.contract import beacon, claim_lane
-from chain.contract.organisations import get_auditors
 from chain.contract.calls import AssessorAccept
 from chain.contract.claim_events import FirmAccepted, FirmDrawn, FirmReplaced
 from chain.contract.claim_status import (
@@ -37,6 +36,7 @@ from chain.contract.claim_status import (
     set_due,
 )
 from chain.contract.context import Context
+from chain.contract.organisations import get_auditors
 from chain.contract.tables import (
     BEACON,
     CLAIM,
@@ -74,9 +74,7 @@ def run_draws(state: Overlay, context: Context, plan: str, day: int) -> None:
         if claim_id is None:
             return
         claim = state.require(CLAIM, claim_id)
-        value = beacon.get_draw_value(
-            state.require(BEACON), since=claim.draw_height, proposers_min=proposers_min
-        )
+        value = beacon.get_draw_value(state.require(BEACON), since=claim.draw_height, proposers_min=proposers_min)
         if value is None:
             return
         claim_lane.pop(state, plan, claim_lane.LANE_DRAW)
@@ -151,15 +149,11 @@ def list_choices(state: Overlay, claim: ClaimRecord, count: int) -> list[tuple[s
     taken = [state.require(ORGANISATION, firm.organisation).group for firm in get_active(claim)]
     fresh = [name for name in names if name not in used and groups[name] not in taken]
     return [
-        choice
-        for choice in combinations(fresh, count)
-        if len(dict.fromkeys(groups[name] for name in choice)) == count
+        choice for choice in combinations(fresh, count) if len(dict.fromkeys(groups[name] for name in choice)) == count
     ]
 
 
-def _fill_seats(
-    state: Overlay, context: Context, claim_id: bytes, claim: ClaimRecord, value: Hash, day: int
-) -> None:
+def _fill_seats(state: Overlay, context: Context, claim_id: bytes, claim: ClaimRecord, value: Hash, day: int) -> None:
     vacant = claim.seats - len(get_active(claim))
     auditor = get_auditors(state)[1]
     is_auditor_free = all(firm.organisation != auditor for firm in claim.firms)

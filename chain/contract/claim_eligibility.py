@@ -30,9 +30,7 @@ from chain.state import Overlay
 CAUSE_ILLNESS, CAUSE_ACCIDENT = range(2)
 
 
-def compute_eligibility(
-    state: Overlay, claim: ClaimRecord, *, diagnosed_day: int, filed_day: int
-) -> tuple[int, int]:
+def compute_eligibility(state: Overlay, claim: ClaimRecord, *, diagnosed_day: int, filed_day: int) -> tuple[int, int]:
     """Return (status, reason) of a diagnosis on a day: ELIGIBLE, SHARES_REFUND, or REFUSED with the cause.
 
     The window reaches `claim_window_days` of the member's pinned terms back from `filed_day`. Once the plan

@@ -72,10 +72,7 @@ def apply_claim_file(state: Overlay, context: Context, call: ClaimFile) -> tuple
     filed_day = _require_case_open(state, call, today)
     claim = _build_claim(context, call, member, plan, today)
     status, reason = compute_eligibility(state, claim, diagnosed_day=call.diagnosed_day, filed_day=filed_day)
-    if (
-        status == CLAIM_REFUSED
-        and state.get(CLAIM_CASE, call.member, call.cause, call.diagnosed_day) is not None
-    ):
+    if status == CLAIM_REFUSED and state.get(CLAIM_CASE, call.member, call.cause, call.diagnosed_day) is not None:
         raise Refusal(get_entry_by_number(reason).code, diagnosed_day=call.diagnosed_day)
 
     claim_id = context.tx_id
@@ -106,9 +103,7 @@ def apply_claim_file(state: Overlay, context: Context, call: ClaimFile) -> tuple
     return ()
 
 
-def _validate_call(
-    state: Overlay, call: ClaimFile, member: MemberRecord, plan: PlanRecord, today: int
-) -> None:
+def _validate_call(state: Overlay, call: ClaimFile, member: MemberRecord, plan: PlanRecord, today: int) -> None:
     if plan.status == PLAN_ENDED:
         raise Refusal("plan_not_active", plan=member.plan)
     if member.status not in _MAY_FILE:
@@ -142,16 +137,12 @@ def _require_case_open(state: Overlay, call: ClaimFile, today: int) -> int:
     if case is None:
         return today
     before = state.require(CLAIM, case.claim)
-    if before.status in (CLAIM_EXPIRED, CLAIM_WITHDRAWN) or (
-        before.status == CLAIM_REFUSED and not before.firms
-    ):
+    if before.status in (CLAIM_EXPIRED, CLAIM_WITHDRAWN) or (before.status == CLAIM_REFUSED and not before.firms):
         return case.filed_day
     raise Refusal("case_decided", claim=case.claim.hex())
 
 
-def _build_claim(
-    context: Context, call: ClaimFile, member: MemberRecord, plan: PlanRecord, today: int
-) -> ClaimRecord:
+def _build_claim(context: Context, call: ClaimFile, member: MemberRecord, plan: PlanRecord, today: int) -> ClaimRecord:
     return ClaimRecord(
         number=plan.claims_filed + 1,
         plan=member.plan,

@@ -13,7 +13,7 @@ from chain.contract import claim_lane, organisations, settlement_items
 from chain.contract.calls import ClaimConfirm
 from chain.contract.claim_decision import is_bill_consumed
 from chain.contract.claim_events import ClaimConfirmed, ClaimNoticed
-from chain.contract.claim_status import change_status, close, get_today, require_claim, require_status, save
+from chain.contract.claim_status import change_status, close, get_active, get_today, require_claim, require_status, save
 from chain.contract.context import Context, apply_items
 from chain.contract.tables import (
     BILL_TAG,
@@ -40,13 +40,11 @@ from chain.genesis import ROLE_AUDITOR
 from chain.state import Overlay
 
 NOTICE_CLAIMS_MAX = 5_000
-"""Claims of one notice, so that the settlement's record stays below its bound; the rest waits for the next."""
+"""Claims of one notice, so that the settlement's record stays in its bound; the rest waits for the next."""
 _CONFIRMED_BEFORE = (CLAIM_CONFIRMED, CLAIM_SETTLED, CLAIM_INSTRUCTED, CLAIM_PAID, CLAIM_PAY_FAILED)
 
 
-def open_notice(
-    state: Overlay, context: Context, plan: str, pool: int, period: int, day: int
-) -> tuple[bytes, ...]:
+def open_notice(state: Overlay, context: Context, plan: str, pool: int, period: int, day: int) -> tuple[bytes, ...]:
     """Fix the list of a period and return it: the ids of its claims, all NOTICED.
 
     A claim one of whose bills another confirmed claim has consumed in the meantime is REJECTED instead
@@ -117,7 +115,7 @@ def _confirm(state: Overlay, context: Context, claim_id: bytes, auditor: str) ->
         raise Refusal("period_state", period=claim.period, status=PERIOD_STATUS_NAMES[period.status])
     if organisations.get_confirmer(state, claim.period) != auditor:
         raise Refusal("not_your_turn", period=claim.period)
-    if auditor == claim.decided_by or any(firm.organisation == auditor for firm in claim.firms):
+    if auditor == claim.decided_by or any(firm.organisation == auditor for firm in get_active(claim)):
         raise Refusal("decider_confirms", organisation=auditor)
     if get_today(state, context, claim) < claim.due_day:
         raise Refusal("notice_not_over", first_day=claim.due_day)

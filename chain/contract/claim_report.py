@@ -160,9 +160,7 @@ def _is_sealed(claim: ClaimRecord) -> bool:
     return claim_draw.is_seated(claim) and all(firm.commit_hash is not None for firm in get_active(claim))
 
 
-def _validate_report(
-    state: Overlay, claim: ClaimRecord, firm: DrawnFirm, call: ReportReveal, today: int
-) -> None:
+def _validate_report(state: Overlay, claim: ClaimRecord, firm: DrawnFirm, call: ReportReveal, today: int) -> None:
     if hash_report(firm.organisation, call) != firm.commit_hash:
         raise Refusal("commit_mismatch", claim=call.claim.hex())
     if call.established_day > today:
@@ -174,9 +172,7 @@ def _validate_report(
         raise Refusal("clauses_missing", claim=call.claim.hex())
 
 
-def _end_investigation(
-    state: Overlay, context: Context, claim_id: bytes, claim: ClaimRecord, today: int
-) -> None:
+def _end_investigation(state: Overlay, context: Context, claim_id: bytes, claim: ClaimRecord, today: int) -> None:
     if claim.seats == SEATS_FIRST and get_majority(claim) is None:
         context.emit(ThirdFirmAsked(claim=claim_id))
         claim_draw.ask_draw(state, context, claim_id, replace(claim, seats=SEATS_THIRD))
@@ -191,9 +187,7 @@ def _certify(context: Context, call: CertificateAttach, claim: ClaimRecord) -> C
     return replace(claim, certificate=(call.source, call.document_hash), visit_attested=())
 
 
-def _attest_visit(
-    context: Context, call: CertificateAttach, claim: ClaimRecord, organisation: str
-) -> ClaimRecord:
+def _attest_visit(context: Context, call: CertificateAttach, claim: ClaimRecord, organisation: str) -> ClaimRecord:
     attested = dict(claim.visit_attested)
     if attested.get(organisation) == call.document_hash:
         raise Refusal("already", claim=call.claim.hex())

@@ -110,17 +110,13 @@ def save(state: Overlay, claim_id: bytes, claim: ClaimRecord) -> None:
     state.put(CLAIM, claim, claim_id)
 
 
-def change_status(
-    context: Context, claim_id: bytes, claim: ClaimRecord, status: int, reason: int = 0
-) -> ClaimRecord:
+def change_status(context: Context, claim_id: bytes, claim: ClaimRecord, status: int, reason: int = 0) -> ClaimRecord:
     """Return the claim with another status and without a deadline, and say so in the receipt."""
     context.emit(ClaimStatusChanged(claim=claim_id, status=status, reason=reason))
     return replace(claim, status=status, reason=reason, due_day=0, due_kind=DUE_NONE)
 
 
-def close(
-    state: Overlay, context: Context, claim_id: bytes, claim: ClaimRecord, status: int, reason: int = 0
-) -> None:
+def close(state: Overlay, context: Context, claim_id: bytes, claim: ClaimRecord, status: int, reason: int = 0) -> None:
     """End a claim: write its last status and let the member file another."""
     save(state, claim_id, change_status(context, claim_id, claim, status, reason))
     release_member(state, claim_id, claim)
@@ -133,9 +129,7 @@ def release_member(state: Overlay, claim_id: bytes, claim: ClaimRecord) -> None:
         state.put(MEMBER, replace(member, claim=None), claim.member)
 
 
-def set_due(
-    state: Overlay, claim_id: bytes, claim: ClaimRecord, *, kind: int, today: int, days: int
-) -> ClaimRecord:
+def set_due(state: Overlay, claim_id: bytes, claim: ClaimRecord, *, kind: int, today: int, days: int) -> ClaimRecord:
     """Return the claim with a deadline `days` after today; its entry is noted with the plan's deadlines."""
     day = today + days
     offset = state.require(PLAN, claim.plan).utc_offset_minutes

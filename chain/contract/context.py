@@ -38,7 +38,8 @@ def apply_items(
 ) -> tuple[int, ...]:
     """Apply the items of a batch independently; return the outcome number of each.
 
-    An item that is refused leaves neither a change nor an event behind; `apply_one` returns success or `already`.
+    An item that is refused leaves neither a change nor an event behind; `apply_one` returns success or
+    `already`.
     """
     outcomes: list[int] = []
     for position in range(count):

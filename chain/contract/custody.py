@@ -1,4 +1,5 @@
-"""The bank's word: what became of instructions, and statements compared with the chain's own books (contract 2 *Custody*).
+"""The bank's word: what became of instructions, and statements compared with the chain's own books (contract
+2 *Custody*).
 
     statement: contiguous --equal to the books--> MATCHED
                           --different-----------> MISMATCH, and the plan is FROZEN from the next day
@@ -11,10 +12,17 @@ from typing import Final
 from msgspec.structs import replace
 
 from chain.catalogue import SUCCESS, get_entry
+from chain.codec import encode
 from chain.contract.calls import InstructionAck, InstructionAckItem, StatementPost
 from chain.contract.claim_payment import on_paid, on_pay_failed
 from chain.contract.context import Context, apply_items
-from chain.contract.deposit import RETURN_DAYS, credit_leaf, note_booking, require_account, validate_booking_day
+from chain.contract.deposit import (
+    RETURN_DAYS,
+    credit_leaf,
+    note_booking,
+    require_account,
+    validate_booking_day,
+)
 from chain.contract.due import DUE_RETURN, add_due
 from chain.contract.events import InstructionAcknowledged, StatementPosted
 from chain.contract.organisations import get_today, require_role
@@ -42,7 +50,6 @@ from chain.contract.tables import (
     StatementRecord,
 )
 from chain.contract.window import exit_member
-from chain.codec import encode
 from chain.errors import InvariantViolation, Refusal
 from chain.genesis import ROLE_CUSTODIAN
 from chain.state import Overlay

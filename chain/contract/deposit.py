@@ -1,20 +1,21 @@
 """Deposits: bank facts, credited by the state of the member that the remittance names (contract 3.5).
 
-A bank fact is never refused for a business reason. What a member may not take, and what names nobody, is `unmatched`
-and goes back by an automatic instruction within five days.
+A bank fact is never refused for a business reason. What a member may not take, and what names nobody, is
+`unmatched` and goes back by an automatic instruction within five days.
 """
 
 from typing import Final
 
 from msgspec.structs import replace
 
-from chain.codec import encode
+from chain.catalogue import SUCCESS, get_entry
+from chain.codec import Codec, encode
 from chain.contract.calls import DepositCredit, DepositCreditItem
 from chain.contract.context import Context, apply_items
 from chain.contract.due import DUE_RETURN, add_due
 from chain.contract.events import DepositCredited, MemberReinstated
 from chain.contract.organisations import require_role
-from chain.contract.payout import create_instruction
+from chain.contract.payout import Payment, create_instruction
 from chain.contract.shares import (
     PoolBook,
     close_cover,
@@ -44,8 +45,6 @@ from chain.contract.tables import (
     MemberRecord,
 )
 from chain.contract.window import start_entry
-from chain.catalogue import SUCCESS, get_entry
-from chain.codec import Codec
 from chain.errors import Refusal
 from chain.genesis import ROLE_CUSTODIAN
 from chain.state import Overlay
@@ -131,9 +130,7 @@ def _credit_item(
     if rest:
         book.pool = replace(book.pool, unmatched=book.pool.unmatched + rest)
         key: DepositKey = (name, item.booking_day, item.ref_token)
-        add_due(
-            state, book.plan, book.today + RETURN_DAYS, DUE_RETURN, context.timestamp_ms, encode(key)
-        )
+        add_due(state, book.plan, book.today + RETURN_DAYS, DUE_RETURN, context.timestamp_ms, encode(key))
     save_book(state, book)
     state.put(
         DEPOSIT,
@@ -211,7 +208,9 @@ def credit_member(
         return taken, credit_leaf(state, book, member_id, member, taken)
     if is_lapsed(state, member, book.pool, terms.grace_periods):
         taken = max(0, min(amount, room))
-        return taken, _credit_lapsed(state, context, book, member_id, member, taken=taken, value_day=value_day)
+        return taken, _credit_lapsed(
+            state, context, book, member_id, member, taken=taken, value_day=value_day
+        )
     taken = max(0, min(amount, room + get_arrears(member, index)))
     return taken, _credit_suspended(state, context, book, member_id, member, taken=taken, value_day=value_day)
 
@@ -309,9 +308,7 @@ def _credit_suspended(
         )
     write_member(state, book, member_id, member, after)
     pool = book.pool
-    book.pool = replace(
-        pool, carry=pool.carry + arrears, arrears_paid=pool.arrears_paid + arrears
-    )
+    book.pool = replace(pool, carry=pool.carry + arrears, arrears_paid=pool.arrears_paid + arrears)
     context.emit(MemberReinstated(member=member_id, arrears=arrears, cover_from=after.cover_from))
     return after
 
@@ -328,7 +325,7 @@ def on_return_due(state: Overlay, context: Context, plan: str, due_id: bytes) ->
     if amount == 0:
         return
     book = open_book(state, context, plan, account.pool)
-    create_instruction(state, context, book, kind=INSTRUCTION_RETURN, amount=amount, deposit=key)
+    create_instruction(state, context, book, Payment(kind=INSTRUCTION_RETURN, amount=amount, deposit=key))
     pool = book.pool
     book.pool = replace(pool, unmatched=pool.unmatched - amount, outgoing=pool.outgoing + amount)
     save_book(state, book)

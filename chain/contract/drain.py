@@ -28,7 +28,8 @@ def _count_waiting(pool: PoolRecord) -> int:
 def drain_queue(
     state: Overlay, context: Context, *, plan: str, number: int, budget: int, stage: int
 ) -> tuple[int, bool]:
-    """Run up to `budget` waiting acts of a pool; return (how many ran, whether there is nothing left to do now).
+    """Run up to `budget` waiting acts of a pool; return (how many ran, whether there is nothing left to do
+    now).
 
     Before the settlement of an open window, and while the plan is stopped, there is nothing to do.
     """
@@ -45,28 +46,30 @@ def drain_queue(
             return used, True
         if used >= budget:
             return used, False
-        if not run_guarded(
-            state, context, plan=plan, day=book.today, stage=stage, act=lambda book=book: _run_next(state, context, book)
-        ):
+        if not _run_next(state, context, book, stage=stage):
             return used, True
         used += 1
 
 
-def _run_next(state: Overlay, context: Context, book: PoolBook) -> None:
-    """Take the next act off the queue and run it."""
-    pool = book.pool
-    head, tail = pool.queue_exits
-    lane = LANE_EXITS
-    if head == tail:
-        lane = LANE_ENTRIES
-        head, tail = pool.queue_entries
-        book.pool = replace(pool, queue_entries=(head + 1, tail))
-    else:
-        book.pool = replace(pool, queue_exits=(head + 1, tail))
-    entry = state.require(QUEUE, book.plan, book.number, lane, head)
-    state.delete(QUEUE, book.plan, book.number, lane, head)
-    run_queued(state, context, book, entry)
-    save_book(state, book)
+def _run_next(state: Overlay, context: Context, book: PoolBook, *, stage: int) -> bool:
+    """Take the next act off the queue and run it; return False where it broke an invariant and stays."""
+
+    def act() -> None:
+        pool = book.pool
+        head, tail = pool.queue_exits
+        lane = LANE_EXITS
+        if head == tail:
+            lane = LANE_ENTRIES
+            head, tail = pool.queue_entries
+            book.pool = replace(pool, queue_entries=(head + 1, tail))
+        else:
+            book.pool = replace(pool, queue_exits=(head + 1, tail))
+        entry = state.require(QUEUE, book.plan, book.number, lane, head)
+        state.delete(QUEUE, book.plan, book.number, lane, head)
+        run_queued(state, context, book, entry)
+        save_book(state, book)
+
+    return run_guarded(state, context, plan=book.plan, day=book.today, stage=stage, act=act)
 
 
 def _close_window(state: Overlay, context: Context, book: PoolBook) -> None:

@@ -1,12 +1,12 @@
 """Deadlines: buckets of what ends on one day, and the rule by which stopped days do not count (contract 3.1).
 
-A bucket holds the entries of one kind that were set for one plan day, in chunks of 64 (state-tree 9.1: few keys). They
-run kind by kind, ascending; within a chunk by due time, then by id. Chunks fill in the order of setting, which is the
-order of due times for a deadline of a fixed number of days; entries of one block that fall into different chunks keep
-the order of their chunks.
+A bucket holds the entries of one kind that were set for one plan day, in chunks of 64 (state-tree 9.1: few
+keys). They run kind by kind, ascending; within a chunk by due time, then by id. Chunks fill in the order of
+setting, which is the order of due times for a deadline of a fixed number of days; entries of one block that
+fall into different chunks keep the order of their chunks.
 
-When an entry comes up, the days in which the plan was stopped since it was set are added, and it is moved to the later
-day if that lies ahead. A date, unlike a deadline, does not move.
+When an entry comes up, the days in which the plan was stopped since it was set are added, and it is moved to
+the later day if that lies ahead. A date, unlike a deadline, does not move.
 """
 
 from collections.abc import Callable
@@ -67,10 +67,11 @@ def run_due(
     budget: int,
     run_one: Callable[[int, bytes, int], None],
 ) -> tuple[int, int, bool]:
-    """Run the entries of a day whose kind lies in one of the ranges; return (position, entries run, whether done).
+    """Run the entries of a day whose kind lies in one of the ranges; return (position, entries run, whether
+    done).
 
-    `position` is how many entries of the first kind left over ran in earlier blocks. `run_one` gets the kind, the id and
-    the day that the deadline was set for.
+    `position` is how many entries of the first kind left over ran in earlier blocks. `run_one` gets the
+    kind, the id and the day that the deadline was set for.
     """
     used = 0
     while True:

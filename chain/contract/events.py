@@ -1,7 +1,8 @@
 """Events: what happened, in every receipt. Arrays whose first element is the event's name.
 
-The fields `member`, `claim` and `instruction`, where present, are the subjects under which explorers find the event.
-No event of this file carries a claim together with a member: their link is not public (contract 6).
+The fields `member`, `claim` and `instruction`, where present, are the subjects under which explorers find
+the event. No event of this file carries a claim together with a member: their link is not public (contract
+6).
 """
 
 from typing import Annotated

@@ -17,8 +17,8 @@ def run_guarded(
 ) -> bool:
     """Run one automatic event; on a broken invariant undo it, pause the plan, and return False.
 
-    A `Refusal` counts as one: no call asked for this, so nobody else can be at fault. The sum trees must be flushed
-    before: the undo list does not reach behind a flush (`Overlay.tree`).
+    A `Refusal` counts as one: no call asked for this, so nobody else can be at fault. The sum trees must be
+    flushed before: the undo list does not reach behind a flush (`Overlay.tree`).
     """
     mark = state.savepoint()
     events = len(context.events)

@@ -1,7 +1,8 @@
-"""The acts of members themselves: apply, amend, leave, withdraw, change the weight (contract 2 *Membership*, 5).
+"""The acts of members themselves: apply, amend, leave, withdraw, change the weight (contract 2 *Membership*,
+5).
 
-What bank, auditor and platform do to an application is in admission.py, entering and leaving the sharing members in
-window.py. Leaving is the member's act alone, at any time, without a fee.
+What bank, auditor and platform do to an application is in admission.py, entering and leaving the sharing
+members in window.py. Leaving is the member's act alone, at any time, without a fee.
 """
 
 from typing import Final
@@ -185,9 +186,7 @@ def apply_member_amend(state: Overlay, context: Context, call: MemberAmend) -> t
     )
     if is_same and not call.is_health_changed:
         raise Refusal("already")
-    after = replace(
-        member, field_commitments_root=call.field_commitments_root, blob_hash=call.blob_hash
-    )
+    after = replace(member, field_commitments_root=call.field_commitments_root, blob_hash=call.blob_hash)
     is_restarted = call.is_health_changed and member.entry_day > 0
     if is_restarted:
         waiting_end = book.today + get_pinned(state, book, member).waiting_days
@@ -234,11 +233,7 @@ def _require_active(state: Overlay, context: Context, member_id: bytes) -> tuple
     """Return an active sharing member outside the window, with the pool's book."""
     member = require_member(state, context, member_id)
     book = open_book(state, context, member.plan, member.pool)
-    if (
-        member.status != MEMBER_SHARING
-        or not member.is_leaf
-        or is_suspended(member, book.pool.share_index)
-    ):
+    if member.status != MEMBER_SHARING or not member.is_leaf or is_suspended(member, book.pool.share_index):
         raise Refusal("member_state", status=member.status)
     if book.pool.is_window:
         raise Refusal("window_open")

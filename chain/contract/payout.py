@@ -3,13 +3,15 @@
     aid:                 COMPUTED --batch signed--> READY --bank--> SETTLED | FAILED
     refund, return, fee:                            READY --bank--> SETTLED | FAILED
 
-The contract computes what is paid to whom; the signatures add nothing but the assent of two interests to exactly that
-list (its root). Silence of one signer moves the right to sign to another, never to nobody (contract 1).
+The contract computes what is paid to whom; the signatures add nothing but the assent of two interests to
+exactly that list (its root). Silence of one signer moves the right to sign to another, never to nobody
+(contract 1).
 """
 
 from collections.abc import Sequence
 from typing import Final
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from chain.codec import encode
@@ -51,40 +53,46 @@ SIGNATURES_NEEDED: Final = 2
 _TAG: Final = b"gongji/instruction/v1\n"
 
 
-def create_instruction(
-    state: Overlay,
-    context: Context,
-    book: PoolBook,
-    *,
-    kind: int,
-    amount: int,
-    fee: int = 0,
-    member: bytes | None = None,
-    claim: bytes | None = None,
-    account_token: bytes | None = None,
-    deposit: tuple[str, int, bytes] | None = None,
-) -> InstructionId:
+class Payment(Struct, frozen=True):
+    """What the bank is to pay, and to whom."""
+
+    kind: int
+    """See INSTRUCTION_AID and its like."""
+    amount: int
+    """Fen, at least 1."""
+    fee: int = 0
+    """Platform fee that becomes payable with it."""
+    member: bytes | None = None
+    claim: bytes | None = None
+    account_token: bytes | None = None
+    """Verified account of the payee; None: back to the payer."""
+    deposit: tuple[str, int, bytes] | None = None
+    """Deposit that is returned: (account, booking day, ref token)."""
+
+
+def create_instruction(state: Overlay, context: Context, book: PoolBook, payment: Payment) -> InstructionId:
     """Make an instruction and return its id, SHA-256(tag || [plan, pool, running number]).
 
-    Raises InvariantViolation for 0 fen: no such instruction is ever made (contract 3.5). The sums of the pool are the
-    caller's to move.
+    Raises InvariantViolation for 0 fen: no such instruction is ever made (contract 3.5). The sums of the
+    pool are the caller's to move.
     """
-    if amount < 1:
-        raise InvariantViolation(f"an instruction of {amount} fen")
+    if payment.amount < 1:
+        raise InvariantViolation(f"an instruction of {payment.amount} fen")
     number = book.pool.instructions
     instruction = InstructionId(sha256(_TAG + encode((book.plan, book.number, number))))
     book.pool = replace(book.pool, instructions=number + 1)
+    is_aid = payment.kind == INSTRUCTION_AID
     record = InstructionRecord(
-        kind=kind,
-        state=INSTRUCTION_COMPUTED if kind == INSTRUCTION_AID else INSTRUCTION_READY,
+        kind=payment.kind,
+        state=INSTRUCTION_COMPUTED if is_aid else INSTRUCTION_READY,
         plan=book.plan,
         pool=book.number,
-        member=member,
-        claim=claim,
-        account_token=account_token,
-        deposit=deposit,
-        amount=amount,
-        fee=fee,
+        member=payment.member,
+        claim=payment.claim,
+        account_token=payment.account_token,
+        deposit=payment.deposit,
+        amount=payment.amount,
+        fee=payment.fee,
         period=book.pool.settlements,
         created_day=book.today,
         attempt=0,
@@ -96,9 +104,9 @@ def create_instruction(
     context.emit(
         InstructionCreated(
             instruction=instruction,
-            kind=kind,
-            member=None if kind == INSTRUCTION_AID else member,
-            amount=amount,
+            kind=payment.kind,
+            member=None if is_aid else payment.member,
+            amount=payment.amount,
         )
     )
     return instruction
@@ -110,15 +118,10 @@ def refund_member(
     """Move money that has left a member's record to `outgoing` and order the bank to pay it to his account."""
     if amount == 0:
         return
-    create_instruction(
-        state,
-        context,
-        book,
-        kind=INSTRUCTION_REFUND,
-        amount=amount,
-        member=member_id,
-        account_token=member.account_token,
+    payment = Payment(
+        kind=INSTRUCTION_REFUND, amount=amount, member=member_id, account_token=member.account_token
     )
+    create_instruction(state, context, book, payment)
     book.pool = replace(book.pool, outgoing=book.pool.outgoing + amount)
 
 
@@ -136,8 +139,8 @@ def compute_batch_root(state: Overlay, instructions: Sequence[bytes]) -> Hash:
 def may_sign_batch(period: PeriodRecord, plan: PlanRecord, *, signer: SignerRecord, today: int) -> bool:
     """Tell whether an organisation may sign the batch on this day.
 
-    Platform and co-signer; after three days in which either was silent, the confirmer in its place. Both auditors
-    together thus replace a silent platform, platform and confirmer a silent co-signer.
+    Platform and co-signer; after three days in which either was silent, the confirmer in its place. Both
+    auditors together thus replace a silent platform, platform and confirmer a silent co-signer.
     """
     if signer.role == ROLE_PLATFORM or signer.organisation == period.cosigner:
         return True

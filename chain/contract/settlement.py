@@ -1,10 +1,12 @@
-"""Notice and settlement of a period (contract 2 *Period*, 3.4); the arithmetic itself is in settlement_math.py.
+"""Notice and settlement of a period (contract 2 *Period*, 3.4); the arithmetic itself is in
+settlement_math.py.
 
     OPEN --notice day--> NOTICE --charge day--> COMPUTED --batch signed--> INSTRUCTED --bank answered all--> CLOSED
                                                     +--(nothing to pay)--------------------------------------^
 
-A settlement reads two range sums and writes the pool, one step of the index, its record with the proofs, and what it
-pays: no member. It stands in the first block of its day, after every leaf change of before was put into the tree.
+A settlement reads two range sums and writes the pool, one step of the index, its record with the proofs, and
+what it pays: no member. It stands in the first block of its day, after every leaf change of before was put
+into the tree.
 """
 
 from typing import Final
@@ -17,11 +19,12 @@ from chain.contract.claim_payment import on_settled
 from chain.contract.context import Context
 from chain.contract.events import NoticeOpened, PeriodClosed, PeriodSettled, PlanStatusChanged
 from chain.contract.organisations import get_confirmer, get_cosigner
-from chain.contract.payout import compute_batch_root, create_instruction
+from chain.contract.payout import Payment, compute_batch_root, create_instruction
 from chain.contract.settlement_items import add_book_item, add_item, take_items
 from chain.contract.settlement_math import Caps, Charge, CostItem, Grant, compute_charge
 from chain.contract.shares import PoolBook, open_book, save_book
 from chain.contract.tables import (
+    ACT_CLAIMED_OUT,
     INSTRUCTION_AID,
     MEMBER,
     PERIOD,
@@ -41,6 +44,7 @@ from chain.contract.tables import (
     ShareStepRecord,
 )
 from chain.contract.terms import PoolTerms
+from chain.contract.window import exit_member
 from chain.state import Overlay, PoolTree
 from chain.trie import sum_key
 from chain.types import ZERO_HASH
@@ -206,8 +210,10 @@ def run_settlement(state: Overlay, context: Context, *, plan: str, number: int) 
     _compute_period(state, context, book, period, instructions, charge)
     following = build_period(terms, after_day=period.scheduled_day)
     state.put(PERIOD, following, plan, number, period_number + 1)
-    for item in settled:
-        on_settled(state, context, item.claim, item.granted, item.rest_carried)
+    for item, result in zip(items, settled, strict=True):
+        # A main benefit can end here without a payment: earlier parts were paid and the rest is ended.
+        if on_settled(state, context, item.claim, result.granted, result.rest_carried):
+            exit_member(state, context, item.member, ACT_CLAIMED_OUT)
     if charge.is_unfundable:
         _start_wind_down(state, context, plan, day=book.today)
 
@@ -241,19 +247,15 @@ def _pay(
         if result.granted == 0:
             continue
         payee = state.require(MEMBER, item.member)
-        instructions.append(
-            create_instruction(
-                state,
-                context,
-                book,
-                kind=INSTRUCTION_AID,
-                amount=result.granted,
-                fee=result.fee,
-                member=item.member,
-                claim=item.claim,
-                account_token=payee.account_token,
-            )
+        payment = Payment(
+            kind=INSTRUCTION_AID,
+            amount=result.granted,
+            fee=result.fee,
+            member=item.member,
+            claim=item.claim,
+            account_token=payee.account_token,
         )
+        instructions.append(create_instruction(state, context, book, payment))
     return tuple(instructions)
 
 

@@ -1,8 +1,9 @@
 """The charge of one period as a pure function of range sums, costs and caps (contract 3.4).
 
-No state, no members: the money of a pool at any index follows from two range sums, so the least charge per unit that
-funds the cost is found by a search that asks for O(log n) sums. Nobody pays more than he has; what is missing is his
-arrears. If nobody falls short this is the published rule: per = ceil(need / N), 0 <= carry < N.
+No state, no members: the money of a pool at any index follows from two range sums, so the least charge per
+unit that funds the cost is found by a search that asks for O(log n) sums. Nobody pays more than he has; what
+is missing is his arrears. If nobody falls short this is the published rule: per = ceil(need / N), 0 <= carry
+< N.
 """
 
 from collections.abc import Callable, Sequence
@@ -105,8 +106,8 @@ def compute_collected(*, sums_from: SumsFrom, at_index: Sums, index: int, per: i
 def find_per(*, goal: int, per_max: int, units: int, collected_at: Callable[[int], int]) -> int:
     """Return the least p in 0..per_max with C(p) >= goal; the caller knows that C(per_max) >= goal.
 
-    C(p) <= p * units, so the search starts at ceil(goal / units), which is the answer where nobody falls short. From
-    there it doubles its step, then halves: O(log p) sums.
+    C(p) <= p * units, so the search starts at ceil(goal / units), which is the answer where nobody falls
+    short. From there it doubles its step, then halves: O(log p) sums.
     """
     if goal <= 0:
         return 0
@@ -149,11 +150,13 @@ def compute_charge(
     is_unfundable = False
     if need > 0:
         most = collected_at(per_max)
-        per = find_per(goal=min(need, most), per_max=per_max, units=at_index.weight, collected_at=collected_at)
+        per = find_per(
+            goal=min(need, most), per_max=per_max, units=at_index.weight, collected_at=collected_at
+        )
         collected = collected_at(per)
         is_unfundable = most < need and most == money
     available = collected + carry
-    grants = _share_out(items, cost=cost, available=available)
+    grants = share_out(items, cost=cost, available=available)
     return Charge(
         per=per,
         per_max=per_max,
@@ -168,7 +171,7 @@ def compute_charge(
     )
 
 
-def _share_out(items: Sequence[CostItem], *, cost: int, available: int) -> tuple[Grant, ...]:
+def share_out(items: Sequence[CostItem], *, cost: int, available: int) -> tuple[Grant, ...]:
     """Grant everything where the money suffices, else the same share of each item, rounded down."""
     if available >= cost:
         amounts = [item.amount for item in items]

@@ -1,8 +1,9 @@
-"""What a member owns, owes and is covered for, as pure functions of the share index; and the one writer of members.
+"""What a member owns, owes and is covered for, as pure functions of the share index; and the one writer of
+members.
 
-A member's money in the tree follows from X, rem and the pool's index I, so a settlement changes every balance without
-touching a record (contract 3.3). `write_member` alone changes a record together with its leaf and the sums of the
-pool, so that a leaf always equals what its record says.
+A member's money in the tree follows from X, rem and the pool's index I, so a settlement changes every
+balance without touching a record (contract 3.3). `write_member` alone changes a record together with its
+leaf and the sums of the pool, so that a leaf always equals what its record says.
 """
 
 from typing import Final
@@ -134,8 +135,8 @@ def is_lapsed(state: Overlay, member: MemberRecord, pool: PoolRecord, grace_peri
 def is_covered(state: Overlay, member: MemberRecord, pool: PoolRecord, day: int, is_accident: bool) -> bool:
     """Tell whether the member was covered on a day (contract 3.6).
 
-    The present X is never compared with an old index, as X moves with every top-up: past cover is in `past`, and the
-    running interval ends with the charge day that suspended the member.
+    The present X is never compared with an old index, as X moves with every top-up: past cover is in `past`,
+    and the running interval ends with the charge day that suspended the member.
     """
     for cover_from, to_day, accident_from in member.past:
         if (accident_from if is_accident else cover_from) <= day <= to_day:

@@ -1,7 +1,7 @@
 """The tables of the contract: every record of the state and what its fields mean (contract 2 and 3.2).
 
-Small fields are grouped in one record, because each changed key costs a tree update (state-tree 9.1). A member's
-balance is not here: it follows from the share index (chain/contract/shares.py).
+Small fields are grouped in one record, because each changed key costs a tree update (state-tree 9.1). A
+member's balance is not here: it follows from the share index (chain/contract/shares.py).
 """
 
 from typing import Annotated
@@ -269,8 +269,8 @@ class MemberRecord(_Record, frozen=True):
     accident_from: DayField
     """First covered day for accidents."""
     past: tuple[tuple[DayField, DayField, DayField], ...]
-    """Closed cover intervals (cover_from, to, accident_from), oldest first: illness is covered on cover_from..to,
-    an accident on accident_from..to, for it has no waiting period (contract 2)."""
+    """Closed cover intervals (cover_from, to, accident_from), oldest first: illness is covered on
+    cover_from..to, an accident on accident_from..to, for it has no waiting period (contract 2)."""
     guardian: Bytes32 | None
     """Pseudonym of the guardian of a child."""
     children: Number

@@ -1,9 +1,10 @@
 """Entering and leaving the sharing members, now or after the window (contract 3.5 *enter*, *exit*, *window*).
 
-Between notice and the end of the drain the count that a period was announced with must not move by acts of will: who
-enters or leaves waits in a queue of two lanes, exits first. Money that comes in, and reinstatement, do not wait.
+Between notice and the end of the drain the count that a period was announced with must not move by acts of
+will: who enters or leaves waits in a queue of two lanes, exits first. Money that comes in, and
+reinstatement, do not wait. (Where waiting members do not share, WAITING comes before SHARING.)
 
-    enough money --(no window, plan ACTIVE)--> SHARING                (or WAITING, where waiting members do not share)
+    enough money --(no window, plan ACTIVE)--> SHARING | WAITING
                  --(window or plan stopped)--> QUEUED --drained--> SHARING | WAITING
     exit         --(no window, or no leaf)---> LEFT and its like
                  --(window)------------------> LEAVING --drained--> LEFT and its like
@@ -121,8 +122,8 @@ def start_entry(
 ) -> MemberRecord:
     """Let a member enter whose money has become enough; return the record as written.
 
-    `after` holds the new cash and `entry_day`, the first day that counts for the waiting period. In the window, or
-    while the plan is stopped, it is queued; in a wind-down nobody enters any more.
+    `after` holds the new cash and `entry_day`, the first day that counts for the waiting period. In the
+    window, or while the plan is stopped, it is queued; in a wind-down nobody enters any more.
     """
     status = book.plan_record.status
     if status in (PLAN_WIND_DOWN, PLAN_ENDED):
@@ -215,8 +216,8 @@ def on_waiting_end(state: Overlay, context: Context, member_id: bytes) -> None:
 def exit_member(state: Overlay, context: Context, member_id: bytes, act: int) -> None:
     """End a membership now, or queue it where the window is open and the member has a leaf.
 
-    A member who is gone already only becomes claimed out or voided, and the person barred. `act` is one of the ACT_
-    numbers but ACT_ENTER. Writes POOL and MEMBER: the caller reads both again.
+    A member who is gone already only becomes claimed out or voided, and the person barred. `act` is one of
+    the ACT_ numbers but ACT_ENTER. Writes POOL and MEMBER: the caller reads both again.
     """
     member = state.require(MEMBER, member_id)
     book = open_book(state, context, member.plan, member.pool)
@@ -289,7 +290,7 @@ def end_membership(
 
 
 def release_person(state: Overlay, member_id: bytes, member: MemberRecord, act: int = ACT_LEAVE) -> None:
-    """Bar the person after a main benefit or a voided membership, else free the index for a new application."""
+    """Bar the person after a main benefit or a voided membership, else free the index for an application."""
     if member.person_index is None or not member.is_admitted:
         return
     person = state.get(PERSON, member.plan, member.person_index)

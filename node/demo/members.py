@@ -52,6 +52,7 @@ class Members:
         self._rules_hash = rules_hash
         self._registry = registry
         self._today = 0
+        self._is_retired = False
 
     @staticmethod
     def _build_membership(person: Person, seed: int) -> Membership:
@@ -62,6 +63,8 @@ class Members:
         """Return what people do now."""
         self._today = world.today
         orders: list[Order] = []
+        if self._is_retired:
+            return orders
         applying = 0
         for membership in self.memberships:
             if membership.member is None:
@@ -76,6 +79,10 @@ class Members:
                 orders.extend(self._live(membership, view, world))
         self._send_stray_money(world)
         return orders
+
+    def retire(self) -> None:
+        """Do nothing any more: these people belong to an earlier performance."""
+        self._is_retired = True
 
     @property
     def joined(self) -> int:

@@ -255,6 +255,7 @@ def test_a_checkpoint_that_cannot_be_written_is_refused(checkpoint: Checkpoint) 
         "— name AAAA",
         "— name AAAAAA==",
         "— name AAAAAAB",
+        "— name AAAAAAB=",
         "— name !!!!",
         "— name " + "A" * 6680,
         "— " + "n" * 256 + " AAAAAAA=",
@@ -269,6 +270,11 @@ def test_a_malformed_signature_line_is_refused(line: str) -> None:
 def test_a_name_that_no_line_can_hold_is_not_written(name: str) -> None:
     with pytest.raises(DecodeError):
         encode_signature_line(NoteSignature(name=name, key_id=bytes(4), signature=bytes(64)))
+
+
+def test_the_last_empty_line_parts_text_and_signatures() -> None:
+    line = NoteSignature(name="name", key_id=b"abcd", signature=b"s")
+    assert decode_note(encode_note(b"one\n\ntwo\n", [line])) == (b"one\n\ntwo\n", [line])
 
 
 def test_malformed_notes_are_refused() -> None:

@@ -296,6 +296,24 @@ def test_c29_a_path_binds_the_position(count: int) -> None:
                 verify_inclusion(root=root, size=count, index=claimed, leaf_hash=leaf_hash, path=path)
 
 
+def test_c29_a_path_longer_or_shorter_than_the_claimed_size_is_refused() -> None:
+    # The hashes fit, but no tree of the claimed size has such a path.
+    entries = make_entries(8)
+    left, right = compute_leaf_hash(entries[0]), compute_leaf_hash(entries[1])
+    pair = merkle_root(entries[:2])
+    with pytest.raises(ProofError, match="too long"):
+        verify_inclusion(root=pair, size=1, index=0, leaf_hash=right, path=[left])
+    with pytest.raises(ProofError, match="too short"):
+        verify_inclusion(root=left, size=2, index=0, leaf_hash=left, path=[])
+    four, eight = merkle_root(entries[:4]), merkle_root(entries)
+    path = [merkle_root(entries[4:])]
+    verify_consistency(old_size=4, old_root=four, new_size=8, new_root=eight, path=path)
+    with pytest.raises(ProofError, match="too short"):
+        verify_consistency(old_size=4, old_root=four, new_size=16, new_root=eight, path=path)
+    with pytest.raises(ProofError, match="too long"):
+        verify_consistency(old_size=8, old_root=four, new_size=9, new_root=eight, path=[*path, *path])
+
+
 def test_c29_equal_entries_at_two_positions_have_proofs_of_their_own() -> None:
     entries = [b"same"] * 5
     root, leaf_hash = merkle_root(entries), compute_leaf_hash(b"same")

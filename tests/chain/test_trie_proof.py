@@ -244,6 +244,7 @@ def test_a_changed_root_is_refused_in_every_field() -> None:
 
 
 PLAIN = bytes.fromhex("00000005" + "0" * 16)
+X_1 = bytes.fromhex("00000001")
 REM_5 = bytes.fromhex("00000005" + "0" * 15 + "5")
 
 
@@ -299,6 +300,7 @@ def test_a_well_formed_forgery_under_its_own_root_is_accepted_so_that_the_next_t
         ("count is not its kind", bytes((1, 16, 0, 0)), record(15), bytes(36) + PLAIN),
         ("fit its width", bytes((1, 255, 0, 0)), record(2**64 - 1), bytes(36) + PLAIN),
         ("fit its width", bytes((1, 255, 0, 0)), record(20, 2**64 - 1), bytes(36) + PLAIN),
+        ("fit its width", bytes((1, 255, 0, 0)), record(20, 0, 2**128 - 1), X_1 + bytes(32) + PLAIN),
         ("rem is not below", bytes((1, 255, 0, 0)), record(20), bytes(36) + REM_5),
         ("rem is not below", bytes((1, 255, 0, 0)), record(20), bytes(48)),
         ("outside the path", bytes((1, 255, 0, 0)), record(20), b"\x40" + bytes(35) + PLAIN),
@@ -313,6 +315,23 @@ def test_a_forgery_with_right_hashes_but_a_broken_rule_is_refused(
 ) -> None:
     with pytest.raises(ProofError, match=reason):
         verify_forged([(kinds, {1: sibling})], entries)
+
+
+def test_a_root_that_is_a_bucket_of_seventeen_is_refused() -> None:
+    entries = b"".join(bytes(35) + bytes((number,)) + PLAIN for number in range(17))
+    with pytest.raises(ProofError, match="as many entries"):
+        verify_forged([], entries)
+
+
+def test_a_proof_cut_inside_the_records_beside_an_empty_place_is_refused() -> None:
+    leaves = {key: tail for key, tail in make_leaves(300).items() if key[0] >= 0x40}
+    tree = fill_sum(leaves)
+    proof = tree.prove(bytes(36))
+    assert proof[:2] == b"\x01\x00"
+    assert verify_sum_proof(tree.root, bytes(36), proof).sums_from == tree.root.sums
+    for at in range(len(proof)):
+        with pytest.raises(ProofError):
+            verify_sum_proof(tree.root, bytes(36), proof[:at])
 
 
 def test_a_carry_from_one_sum_into_its_neighbour_is_refused() -> None:

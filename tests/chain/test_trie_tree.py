@@ -93,16 +93,31 @@ def test_every_block_has_the_root_of_a_fresh_rebuild(shape: str, seed: int) -> N
         if source.random() < 0.2:
             tree = Tree(flavour, b"x", store, cache_entries_max)
             assert tree.root_bytes == build_root(flavour, leaves)
-    for key in sorted(leaves):
-        assert tree.entry(key) == leaves[key]
-    # What is stored is what this set needs, and nothing is left over from other shapes.
-    fresh_store = DictStore()
-    fresh = Tree(flavour, b"x", fresh_store)
-    pending = fresh.begin()
+        if block % 5 == 0:
+            assert list(tree.entries()) == [key + leaves[key] for key in sorted(leaves)]
+            assert store.records == build_records(flavour, leaves, flavour is MAP or bool(store.records))
+
+
+def build_records(flavour: Flavour, leaves: Leaves, is_written: bool) -> dict[bytes, bytes]:
+    """Return what a store holds that never held any other leaves: nothing is left over from other shapes."""
+    store = DictStore()
+    tree = Tree(flavour, b"x", store)
+    pending = tree.begin()
     pending.update(leaves.items())
-    fresh_store.commit(fresh, pending)
-    if leaves:
-        assert fresh_store.records == store.records
+    if is_written:
+        store.commit(tree, pending)
+    return store.records
+
+
+def test_the_cache_forgets_what_the_tree_no_longer_has() -> None:
+    tree = Tree(MAP, b"x", DictStore())
+    keys = [bytes([number]) * 32 for number in range(100)]
+    for tails in ([bytes(32)] * 100, [None] * 100):
+        pending = tree.begin()
+        pending.update(zip(keys, tails, strict=True))
+        pending.writes()
+        tree.commit(pending)
+    assert tree.cache_entries == 0
 
 
 @pytest.mark.parametrize("shape", ["map-uniform", "map-last-bits", "sum-few-x", "sum-sequential-pseudonyms"])

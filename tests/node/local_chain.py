@@ -5,6 +5,7 @@ node."""
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from datetime import date
 from pathlib import Path
 from typing import TypeVar
 
@@ -14,7 +15,7 @@ from chain import layout
 from chain.catalogue import get_entry_by_number
 from chain.certificate import Certificate
 from chain.clock import ClockPoint, to_block_ms
-from chain.contract.events import MemberApplied
+from chain.contract.events import DepositCredited, MemberApplied, MemberReinstated
 from chain.contract.shares import get_balance, is_suspended
 from chain.contract.tables import (
     CLAIM,
@@ -22,6 +23,7 @@ from chain.contract.tables import (
     INSTRUCTION,
     INSTRUCTION_KIND_NAMES,
     INSTRUCTION_READY,
+    INSTRUCTION_STATE_NAMES,
     MEMBER,
     MEMBER_SHARING,
     MEMBER_STATUS_NAMES,
@@ -29,8 +31,10 @@ from chain.contract.tables import (
     PLAN,
     PLAN_STATUS_NAMES,
     POOL,
+    SETTLEMENT,
     MemberRecord,
     PoolRecord,
+    SettlementRecord,
 )
 from chain.contract.terms import PlanTerms
 from chain.crypto import SigningKey, sha256
@@ -38,13 +42,16 @@ from chain.errors import InvariantViolation
 from chain.execution import Draft, Executed, execute_block
 from chain.genesis import Genesis, GenesisPlan, Organisation, Parameters, compute_chain_id, validate_genesis
 from chain.ledger import Ledger
-from chain.receipt import Receipt
+from chain.receipt import Receipt, receipt_codec
 from chain.state import Table
 from chain.store import Store
 from chain.transaction import Transaction, count_items
 from chain.types import ZERO_HASH
 from chain.validators import Validator
+from node.demo.bank import ORDINAL_1970
 from node.demo.orders import Outcome
+from node.demo.recompute import CapFigures, ItemFigures, SettlementFigures
+from node.demo.report import CreditFigures, MemberFigures, PayoutFigures, PoolFigures, Report, RootFigures
 from node.demo.stage import Parcel
 from node.demo.world import BatchView, ClaimView, FirmView, InstructionView, MemberView, PlanView, World
 
@@ -293,3 +300,113 @@ def build_outcome(receipt: Receipt) -> Outcome:
         items=tuple(get_entry_by_number(number).code for number in receipt.items),
         deposit_code=codes[0] if codes else 0,
     )
+
+
+def build_report(chain: LocalChain, *, plan: str = "demo") -> Report:
+    """Read from the ledger what the demo's report reads from nodes."""
+    pool = chain.require(POOL, plan, 0)
+    terms = chain.genesis.plans[0].terms.pool
+    records = [chain.require(SETTLEMENT, plan, 0, k) for k in range(pool.settlements)]
+    claims: dict[str, int] = {}
+    for _, claim in chain.scan(CLAIM, arity=1):
+        status = CLAIM_STATUS_NAMES[claim.status]
+        claims[status] = claims.get(status, 0) + 1
+    header = chain.ledger.header
+    roots = RootFigures(
+        node="local",
+        block_hash=chain.ledger.head_hash.hex(),
+        state_root=header.state_root.hex(),
+        log_root=header.log_root.hex(),
+    )
+    return Report(
+        height=header.height,
+        plan_status=PLAN_STATUS_NAMES[chain.require(PLAN, plan).status],
+        caps=CapFigures(
+            per_case=terms.cap_per_case_fen,
+            per_period=terms.cap_per_period_fen,
+            per_year=terms.cap_per_year_fen,
+        ),
+        pool=PoolFigures(
+            cash=pool.cash,
+            member_money=pool.tree_money,
+            plain=pool.plain,
+            carry=pool.carry,
+            aid_payable=pool.aid_payable,
+            fee_held=pool.fee_held,
+            fee_payable=pool.fee_payable,
+            outgoing=pool.outgoing,
+            unmatched=pool.unmatched,
+            collected=pool.collected,
+            spent=pool.spent,
+            settlements=pool.settlements,
+        ),
+        members=tuple(
+            MemberFigures(
+                status=MEMBER_STATUS_NAMES[member.status],
+                weight=member.weight,
+                balance=get_balance(member, pool.share_index),
+            )
+            for _, member in chain.scan(MEMBER, arity=1)
+        ),
+        payouts=tuple(
+            PayoutFigures(
+                kind=INSTRUCTION_KIND_NAMES[record.kind],
+                state=INSTRUCTION_STATE_NAMES[record.state],
+                amount=record.amount,
+                is_claim=record.claim is not None,
+            )
+            for _, record in chain.scan(INSTRUCTION, arity=1)
+        ),
+        claims=claims,
+        settlements=tuple(build_settlement(k, record) for k, record in enumerate(records)),
+        credits=add_credits(chain),
+        roots=(roots,),
+    )
+
+
+def build_settlement(number: int, record: SettlementRecord) -> SettlementFigures:
+    return SettlementFigures(
+        number=number,
+        day=date.fromordinal(record.day + ORDINAL_1970).isoformat(),
+        members=record.members,
+        units=record.units,
+        units_full=record.units_full,
+        units_part=record.units_part,
+        part_paid=record.part_paid,
+        per=record.per,
+        per_max=record.per_max,
+        index_before=record.index_before,
+        year_index=record.year_index,
+        cost=record.cost,
+        collected=record.collected,
+        carry_before=record.carry_before,
+        carry_after=record.carry_after,
+        cases=record.cases,
+        items=tuple(
+            ItemFigures(
+                kind="aid" if item.kind == 0 else "share_refund",
+                asked=item.amount,
+                fee_bp=item.fee_bp,
+                granted=item.granted,
+                fee=item.fee,
+                rest_carried=item.rest_carried,
+                rest_ended=item.rest_ended,
+                is_carried=item.is_carried,
+            )
+            for item in record.items
+        ),
+    )
+
+
+def add_credits(chain: LocalChain) -> CreditFigures:
+    """Add up what the receipts of the whole chain say about credits."""
+    credited = taken = arrears = reinstated = 0
+    for _, data in chain.store.iterate(start=layout.RECEIPT, stop=layout.prefix_end(layout.RECEIPT)):
+        for event in receipt_codec.decode(data).events:
+            if isinstance(event, DepositCredited):
+                credited += event.amount
+                taken += event.taken
+            elif isinstance(event, MemberReinstated):
+                arrears += event.arrears
+                reinstated += 1
+    return CreditFigures(credited=credited, taken=taken, arrears=arrears, reinstated=reinstated)

@@ -1,10 +1,9 @@
 """The client against scripted nodes: what it sends, repeats, refuses to repeat, and how it fails."""
 
-import base64
-import json
 from collections.abc import Callable
 
 import httpx
+import msgspec
 import pytest
 
 from chain.contract.calls import MemberLeave
@@ -185,12 +184,11 @@ def test_a_code_of_a_newer_node_is_kept_beside_the_known_one() -> None:
 
 
 def test_an_answer_that_is_no_json_is_an_error_and_not_a_crash(pauses: list[float]) -> None:
-    with open_client(lambda request: httpx.Response(200, text="<html>")) as client:
-        with pytest.raises(ClientError):
-            client.get("/v1/meta")
-    with open_client(lambda request: httpx.Response(503, text="<html>")) as client:
-        with pytest.raises(NodeBusy):
-            client.get("/v1/meta")
+    page = "<html>"
+    with open_client(lambda request: httpx.Response(200, text=page)) as client, pytest.raises(ClientError):
+        client.get("/v1/meta")
+    with open_client(lambda request: httpx.Response(503, text=page)) as client, pytest.raises(NodeBusy):
+        client.get("/v1/meta")
 
 
 def test_a_list_follows_its_cursor_to_the_end() -> None:
@@ -210,7 +208,7 @@ def test_a_batch_gives_one_result_for_each_transaction_in_order() -> None:
         if request.method == "GET":
             return answer(200, META)
         assert request.url.path == "/v1/transactions:batch"
-        raws = [base64.b64decode(text) for text in json.loads(request.content)["signed_txs"]]
+        raws = msgspec.msgpack.decode(request.content, type=list[bytes])
         ids = [decode_transaction(raw).tx_id.hex() for raw in raws]
         items = [committed(ids[0]), {"tx_id": ids[1], "status": "rejected", "code": "expired"}]
         return answer(200, {"items": items})
@@ -248,13 +246,20 @@ def test_an_unknown_transaction_is_a_status_and_not_an_error() -> None:
 @pytest.mark.parametrize(
     ("result", "error"),
     [
-        (TransactionResult(tx_id="00" * 32, status="committed", outcome="failed", code="not_owner"), TransactionFailed),
+        (
+            TransactionResult(tx_id="00" * 32, status="committed", outcome="failed", code="not_owner"),
+            TransactionFailed,
+        ),
         (TransactionResult(tx_id="00" * 32, status="expired"), TransactionExpired),
         (TransactionResult(tx_id="00" * 32, status="rejected", code="wrong_chain"), RequestRefused),
+        (TransactionResult(tx_id="00" * 32, status="refused", code="bad_signature"), RequestRefused),
+        (TransactionResult(tx_id="00" * 32, status="refused", code="pool_full", retryable=True), NodeBusy),
         (TransactionResult(tx_id="00" * 32, status="pending"), AnswerOverdue),
     ],
 )
-def test_what_did_not_succeed_raises_its_own_class(result: TransactionResult, error: type[ClientError]) -> None:
+def test_what_did_not_succeed_raises_its_own_class(
+    result: TransactionResult, error: type[ClientError]
+) -> None:
     with pytest.raises(error) as caught:
         result.require_success()
     assert caught.value.tx_id == bytes(32)
@@ -271,7 +276,9 @@ async def test_the_asynchronous_client_decides_alike() -> None:
             return answer(200, META)
         return answer(201, committed(decode_transaction(request.content).tx_id.hex()))
 
-    async with AsyncClient(["http://node-0", "http://node-1"], transport=httpx.MockTransport(handler)) as client:
+    async with AsyncClient(
+        ["http://node-0", "http://node-1"], transport=httpx.MockTransport(handler)
+    ) as client:
         transaction = await client.build(MemberLeave(member=b"\x01" * 32), KEY)
         result = await client.submit(transaction)
     assert result.is_success

@@ -11,6 +11,7 @@ from p2p.errors import ConfigurationError, RefusalReason
 from p2p.events import FrameReceived, PeerDown, PeerUp
 from p2p.frames import KIND_HELLO, KIND_PING, KIND_REFUSE, FrameKind, Lane
 from p2p.handshake import decode_refusal, encode_hello
+from p2p.link import WRITE_BUFFER_BYTES_MAX, WRITE_CHUNK_BYTES
 from p2p.mesh import Mesh
 from tests.p2p.certificates import make_identity
 from tests.p2p.network import (
@@ -272,6 +273,45 @@ async def test_p23_slow_reader_bounds_every_queue_and_votes_still_pass(tmp_path:
         await eventually(lambda: len(b.get_frames(BLOCK)) == sent)
         assert b.mesh.get_statistics().peers[0].bulk.held_bytes == 0
         assert not a.get_downs() + b.get_downs()
+
+
+async def test_paused_lane_goes_on_with_what_arrived_before_once_half_is_released(tmp_path: Path) -> None:
+    a, b = make_pair(tmp_path, replace(LIMITS, inbound_bytes_max=1_000, ping_ms=60_000))
+    b.is_holding = True
+    async with running(a, b):
+        await all_up(a, b)
+        # Each costs 200, and all travel together.
+        for number in range(50):
+            assert a.mesh.send(1, VOTE, bytes([number]) * 72)
+        await eventually(lambda: len(b.get_frames()) == 6)
+        for event in b.get_frames()[:3]:
+            b.mesh.release(event)
+        assert b.mesh.get_statistics().peers[0].votes.held_bytes == 600
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert len(b.get_frames()) == 6
+        b.mesh.release(b.get_frames()[3])
+        await eventually(lambda: len(b.get_frames()) == 10)
+        b.is_holding = False
+        for event in b.get_frames()[4:]:
+            b.mesh.release(event)
+        await eventually(lambda: len(b.get_frames()) == 50)
+        assert [event.payload[0] for event in b.get_frames()] == list(range(50))
+
+
+async def test_p23_transport_is_given_no_more_than_its_share(tmp_path: Path) -> None:
+    a, b = make_pair(tmp_path)
+    async with running(a, b):
+        await all_up(a, b)
+        for _ in range(8):
+            assert a.mesh.send(1, BLOCK, bytes(1_900_000))
+        a.mesh.flush()
+        for link in a.mesh._links:
+            assert link._transport is not None
+            # One frame may be larger than a chunk; the next has to wait.
+            waiting_bytes = link._transport.get_write_buffer_size()
+            assert waiting_bytes < WRITE_BUFFER_BYTES_MAX + 1_900_000 + WRITE_CHUNK_BYTES
+        await eventually(lambda: len(b.get_frames()) == 8)
 
 
 async def test_reconnecting_does_not_refill_the_inbound_budget(tmp_path: Path) -> None:

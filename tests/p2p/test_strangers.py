@@ -173,6 +173,7 @@ async def test_a9_half_open_flood_neither_grows_nor_keeps_validators_out(tmp_pat
             await eventually(lambda: b.mesh.get_statistics().accepted == 150)
             assert b.mesh.get_statistics().pending == 16
             assert b.mesh.get_statistics().evicted == 134
+            assert b.mesh.get_statistics().ended == {"link_dropped": 134}
             # The flood stays open, and validators connect all the same.
             connect(a, b)
             await all_up(a, b)
@@ -222,6 +223,20 @@ async def test_a9_stranger_that_does_not_hang_up_after_a_refusal_is_cut(tmp_path
         assert not peer.writer.is_closing()
         await eventually(lambda: b.mesh.get_statistics().pending == 0)
         peer.writer.transport.abort()
+
+
+async def test_a9_refused_strangers_who_stay_are_evicted_like_others(tmp_path: Path) -> None:
+    a, b = make_pair(tmp_path, replace(LIMITS, shutdown_ms=60_000, pending_per_address_max=2))
+    async with running(a, b, is_connected=False):
+        peers = []
+        for _ in range(6):
+            peers.append(await dial_plain(b.mesh.port))
+            peers[-1].writer.write(b"no TLS at all")
+            await peers[-1].wait_closed()
+        await eventually(lambda: len(b.mesh._links) == 2)
+        assert b.mesh.get_statistics().evicted == 4
+        for peer in peers:
+            peer.writer.transport.abort()
 
 
 async def test_refused_stranger_who_goes_on_sending_is_not_reset_at_once(tmp_path: Path) -> None:

@@ -1,1 +1,2 @@
-"""A deterministic discrete-event simulator of n consensus cores: network, clocks, disks, crashes and liars."""
+"""A deterministic discrete-event simulator of n consensus cores: network, clocks, disks, crashes and
+liars."""

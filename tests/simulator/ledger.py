@@ -32,7 +32,8 @@ def compute_key(name: int) -> PublicKey:
 
 
 def sign(key: PublicKey, message: bytes) -> Signature:
-    """A keyed hash that stands for Ed25519: whoever calls it for a key owns it, by the honour of the simulator."""
+    """A keyed hash that stands for Ed25519: whoever calls it for a key owns it, by the honour of the
+    simulator."""
     return Signature(hashlib.sha512(b"secret of " + key + message).digest())
 
 

@@ -1,7 +1,7 @@
 """A simulated node: the core with an imitation of the runtime around it, on a disk that survives crashes.
 
-It carries out the effects in their order and can die at every point around a journal write; what was not synced by
-then is gone. What it signs goes through the real guard rules.
+It carries out the effects in their order and can die at every point around a journal write; what was not
+synced by then is gone. What it signs goes through the real guard rules.
 """
 
 from collections import deque
@@ -9,6 +9,7 @@ from collections import deque
 from msgspec import Struct
 
 from chain.certificate import Certificate, vote_message
+from chain.codec import encode
 from chain.crypto import sha256
 from chain.types import Hash, Height, View
 from chain.validators import ValidatorSet, compute_quorum
@@ -118,7 +119,7 @@ class Node:
     def head(self) -> StoredBlock:
         return self.disk.chain[-1]
 
-    # --- life and death ---------------------------------------------------------------------------------------------
+    # --- life and death
 
     def boot(self) -> None:
         """Start from the disk."""
@@ -170,7 +171,7 @@ class Node:
         self._reset()
         self.world.announce(self.index)
 
-    # --- what the world does to it ----------------------------------------------------------------------------------
+    # --- what the world does to it
 
     @property
     def wall_ms(self) -> int:
@@ -216,7 +217,7 @@ class Node:
         if self.state is None:
             self.boot()
 
-    # --- effects, from top to bottom --------------------------------------------------------------------------------
+    # --- effects, from top to bottom
 
     def _execute(self, effects: Effects) -> None:
         signed = self._persist(effects.persist)
@@ -261,7 +262,7 @@ class Node:
         for record in records:
             if isinstance(record, SignRequest):
                 if guard is None:
-                    raise AssertionError("asked to sign without a guard")
+                    raise TypeError("asked to sign without a guard")
                 message, guard = self._sign(guard, record.message)
                 signed.append(message)
                 journal.append(message)
@@ -303,7 +304,7 @@ class Node:
 
         self.world.after(timer.duration_ms, expire)
 
-    # --- blocks -----------------------------------------------------------------------------------------------------
+    # --- blocks
 
     def _note_executed(self, block_hash: Hash) -> None:
         self.executed = [*self.executed[-CANDIDATES_MAX + 1 :], block_hash]
@@ -329,7 +330,7 @@ class Node:
         content = order.content
         if self.world.chance(self.world.faults.unavailable):
             return Verdict.UNAVAILABLE, "bodies are missing"
-        if sha256(ledger.encode(content.items)) != content.header.transactions_root:
+        if sha256(encode(content.items)) != content.header.transactions_root:
             return Verdict.UNAVAILABLE, "the items are not those of the root"
         fault = ledger.find_fault(self.head, content)
         if fault is not None:
@@ -437,7 +438,7 @@ class Node:
             )
         )
 
-    # --- asking others ----------------------------------------------------------------------------------------------
+    # --- asking others
 
     def get_content(self, block_hash: Hash) -> BlockContent | None:
         """Serve a block by its hash: a candidate, a journaled or a committed one."""

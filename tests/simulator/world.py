@@ -1,7 +1,8 @@
-"""The world around the nodes: one queue of events, a network that loses, delays, repeats and cuts, and the audit.
+"""The world around the nodes: one queue of events, a network that loses, delays, repeats and cuts, and the
+audit.
 
-Everything random comes from one seeded generator; events of one millisecond run in random order, so a timer and the
-quorum it races with meet in both orders (pitfalls C7).
+Everything random comes from one seeded generator; events of one millisecond run in random order, so a
+timer and the quorum it races with meet in both orders (pitfalls C7).
 """
 
 import heapq
@@ -130,7 +131,8 @@ class World:
                 self._notice(index, other)
 
     def audit_signed(self, index: int, message: OwnMessage) -> None:
-        """An honest key signs once per position, and only upwards: height and view never fall (P2, consensus 7)."""
+        """An honest key signs once per position, and only upwards: height and view never fall (P2,
+        consensus 7)."""
         position = get_position(message)
         digest = compute_digest(message, CHAIN_ID)
         signed = self.signed.setdefault(index, {})

@@ -1,7 +1,7 @@
 """A small plan in memory for the tests of claims: organisations, one pool, members, days and proposers.
 
-Everything runs on the real tables, deadlines, draws and beacon; only what other files test (settlement, custody) is
-left out, and the pool's tree, which claims never read.
+Everything runs on the real tables, deadlines, draws and beacon; only what other files test (settlement,
+custody) is left out, and the pool's tree, which claims never read.
 """
 
 import hashlib
@@ -51,6 +51,7 @@ from chain.contract.tables import (
     SIGNER,
     VERSION,
     ClaimRecord,
+    DrawnFirm,
     MemberRecord,
     OrganisationRecord,
     PeriodRecord,
@@ -268,6 +269,10 @@ class ClaimWorld:
         """Return a member."""
         return self.state.require(MEMBER, member_id)
 
+    def build_seat(self, organisation: str) -> DrawnFirm:
+        """Build a seat as the draw gives it."""
+        return build_record(DrawnFirm, organisation=organisation, drawn_day=self.today, commit_hash=None)
+
     def list_firms(self, claim_id: bytes) -> list[str]:
         """Return the firms that hold a seat on a claim."""
         return [firm.organisation for firm in get_active(self.get_claim(claim_id))]
@@ -298,7 +303,7 @@ class ClaimWorld:
             beacon.apply_reveal(self.state, index, links[0], Height(self.height))
 
     def advance(self, days: int) -> None:
-        """Let days begin, each with its deadlines and draws at 0:00, and with two proposers during the day."""
+        """Let days begin, each with deadlines and draws at 0:00 and with two proposers during the day."""
         for _ in range(days):
             self.today += 1
             self.height += 1
@@ -332,7 +337,7 @@ class ClaimWorld:
 
     # --- calls ---
 
-    def file(self, member: str, **changes: object) -> bytes:
+    def file(self, member: str, /, **changes: object) -> bytes:
         """File a claim for yesterday's severe illness, signed by the member; return its id."""
         fields: dict[str, object] = {
             "member": name_hash("member", member),
@@ -404,7 +409,7 @@ class ClaimWorld:
 
     # --- parts of the path ---
 
-    def assign(self, member: str = "ann", **changes: object) -> tuple[bytes, str, str]:
+    def assign(self, member: str = "ann", /, **changes: object) -> tuple[bytes, str, str]:
         """File a claim and let the draw assign two firms; return the claim and the firms."""
         claim_id = self.file(member, **changes)
         self.reveal(0, 1)
@@ -419,7 +424,7 @@ class ClaimWorld:
         for firm in firms:
             self.commit(claim_id, firm, **changes)
 
-    def investigate(self, member: str = "ann", **changes: object) -> bytes:
+    def investigate(self, member: str = "ann", /, **changes: object) -> bytes:
         """Bring a claim to INVESTIGATED with two reports that say the same, and a certificate."""
         filed = {name: changes.pop(name) for name in list(changes) if name in ClaimFile.__struct_fields__}
         if "row" in changes:
@@ -431,7 +436,7 @@ class ClaimWorld:
         self.certify(claim_id)
         return claim_id
 
-    def approve(self, member: str = "ann", **changes: object) -> bytes:
+    def approve(self, member: str = "ann", /, **changes: object) -> bytes:
         """Bring a claim to APPROVED by the platform."""
         claim_id = self.investigate(member, **changes)
         self.decide(claim_id, row=self.get_claim(claim_id).asked_row)

@@ -49,7 +49,12 @@ def test_a_covered_diagnosis_opens_an_eligible_claim_with_a_public_number(world:
     first = world.file("ann")
     second = world.file("ben")
     claim = world.get_claim(first)
-    assert (claim.status, claim.number, claim.filed_day, claim.filed_height) == (CLAIM_ELIGIBLE, 1, FIRST_DAY, 100)
+    assert (claim.status, claim.number, claim.filed_day, claim.filed_height) == (
+        CLAIM_ELIGIBLE,
+        1,
+        FIRST_DAY,
+        100,
+    )
     assert world.get_claim(second).number == 2
     assert world.state.require(PLAN, PLAN_NAME).claims_filed == 2
     assert world.get_member(claim.member).claim == first
@@ -200,7 +205,7 @@ def test_a_day_before_the_entry_is_not_waiting(world: ClaimWorld) -> None:
 
 
 def test_a_gap_after_reinstatement_is_no_waiting_period(world: ClaimWorld) -> None:
-    """Reinstating moves cover_from; a diagnosis in the gap is refused and ends no membership (contract 3.6)."""
+    """Reinstating moves cover_from; a diagnosis in the gap is refused and ends no membership."""
     member_id = name_hash("member", "ann")
     past = ((COVER_FROM, FIRST_DAY - 20, START_DAY + 1),)
     world.change_member(member_id, cover_from=FIRST_DAY, accident_from=FIRST_DAY, past=past)

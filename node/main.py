@@ -1,0 +1,124 @@
+"""One node put together: what `gongji start` runs.
+
+    keys, genesis, store, ledger -> pool, guard, journals -> runtime, mesh, REST -> until a signal or a failure
+
+Everything runs in one event loop and one TaskGroup. A failure of the disk, a refusal of the guard or a broken invariant
+ends the process with a non-zero code and says why; it never goes on from a state that it cannot trust.
+"""
+
+import asyncio
+import gc
+import secrets
+import signal
+import socket
+from pathlib import Path
+
+import uvloop
+
+from chain.crypto import self_check
+from chain.errors import ConfigError, InvariantViolation, StoreError
+from chain.genesis import Genesis, compute_chain_id
+from node.assembly import Node
+from node.config import NodeConfig, load_config, parse_address
+from node.genesis_files import load_genesis
+from node.logs import configure_logs, get_logger
+
+METRICS_SECONDS = 1.0
+LAG_SECONDS = 0.25
+EXIT_FAILURE = 70
+"""EX_SOFTWARE: the node stopped itself."""
+
+
+def run_node(config_path: Path) -> int:
+    """Run a node until SIGTERM or SIGINT; return the exit code. Raises `ConfigError` before anything is opened."""
+    config = load_config(config_path)
+    genesis = load_genesis(Path(config.genesis))
+    chain_id = compute_chain_id(genesis)
+    if config.chain_id and config.chain_id != chain_id.hex():
+        raise ConfigError(field="chain_id", reason=f"the genesis file is of chain {chain_id.hex()}")
+    configure_logs(
+        log_format=config.log.format, level=config.log.level, node=config.name, chain=chain_id.hex()[:16]
+    )
+    wrong = self_check()
+    if wrong:
+        raise ConfigError(field="libsodium", reason=f"decides otherwise than the rule: {', '.join(wrong)}")
+    return uvloop.run(_run(config, genesis))
+
+
+async def _run(config: NodeConfig, genesis: Genesis) -> int:
+    log = get_logger("node")
+    stopping = asyncio.Event()
+    failure: list[str] = []
+
+    def stop(reason: str) -> None:
+        failure.append(reason)
+        stopping.set()
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    try:
+        listener = _listen(config)
+        node = Node(
+            config, genesis, boot_id=secrets.token_bytes(16), nonce=secrets.token_bytes(16), stop=stop
+        )
+    except (StoreError, InvariantViolation, OSError) as error:
+        log.error("not_started", reason=str(error))
+        return EXIT_FAILURE
+    try:
+        await _serve(node, config, listener, stopping)
+    except* (StoreError, InvariantViolation, OSError) as group:
+        failure.extend(f"{type(error).__name__}: {error}" for error in group.exceptions)
+    finally:
+        node.close()
+    if failure:
+        log.error("stopped", reason="; ".join(failure))
+        return EXIT_FAILURE
+    log.info("stopped", reason="signal", height=node.ledger.height)
+    return 0
+
+
+async def _serve(node: Node, config: NodeConfig, listener: socket.socket, stopping: asyncio.Event) -> None:
+    log = get_logger("node")
+    async with asyncio.TaskGroup() as tasks:
+        journal_task = tasks.create_task(node.pool_journal.run(), name="pool journal")
+        server_task = tasks.create_task(node.server.serve(sockets=[listener]), name="rest")
+        lag_task = tasks.create_task(_measure_lag(node), name="loop lag")
+        await node.mesh.start(tasks)
+        restored = node.begin()
+        # A large live heap would make full collections visible in block time (state-tree 9.9).
+        gc.collect()
+        gc.freeze()
+        log.info(
+            "started",
+            height=node.ledger.height,
+            organisation=node.organisation,
+            p2p=config.listen.p2p,
+            api=config.listen.api,
+            restored_transactions=restored,
+        )
+        await stopping.wait()
+        node.runtime.close()
+        node.server.should_exit = True
+        await node.mesh.close()
+        await server_task
+        for task in (journal_task, lag_task):
+            task.cancel()
+
+
+def _listen(config: NodeConfig) -> socket.socket:
+    """Listen for REST; raise `ConfigError` where the address cannot be had."""
+    host, port = parse_address(config.listen.api, field="listen.api")
+    try:
+        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=1_024)
+    except OSError as error:
+        raise ConfigError(field="listen.api", reason=f"{config.listen.api}: {error.strerror}") from error
+
+
+async def _measure_lag(node: Node) -> None:
+    """Measure how late the loop runs its timers."""
+    loop = asyncio.get_running_loop()
+    while True:
+        due = loop.time() + LAG_SECONDS
+        await asyncio.sleep(LAG_SECONDS)
+        node.metrics.loop_lag_seconds.set(max(0.0, loop.time() - due))

@@ -1,0 +1,48 @@
+"""One chain for all tests of the explorer, and clients of applications over it."""
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from explorer.app import build_app
+from explorer.settings import ExplorerSettings
+from tests.explorer.world import Condition, World
+
+SETTINGS = ExplorerSettings(
+    software_version="0.0.0-test", cursor_key=bytes(range(32)), hosts=("node.test", "127.0.0.1")
+)
+
+
+def connect(app: FastAPI) -> httpx.AsyncClient:
+    """Return a client that talks to an application in this process; exceptions stay where they are."""
+    transport = httpx.ASGITransport(app=app, raise_app_exceptions=False, client=("192.0.2.1", 4_000))
+    return httpx.AsyncClient(transport=transport, base_url="http://node.test")
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """The chain: read only, but for tests that add a block and say so."""
+    path: Path = tmp_path_factory.mktemp("explorer") / "db"
+    world = World(path)
+    world.play()
+    yield world
+    world.close()
+
+
+@pytest.fixture
+def condition() -> Condition:
+    return Condition()
+
+
+@pytest.fixture
+def app(world: World, condition: Condition) -> FastAPI:
+    return build_app(world.reader, condition, settings=SETTINGS)
+
+
+@pytest.fixture
+async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    async with connect(app) as client:
+        yield client

@@ -1,0 +1,84 @@
+import time
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from chain.crypto import sha256
+from chain.errors import ConfigError, StoreError
+from chain.types import Hash
+from node.reveal import STEP, RevealChain, RevealExhausted, create_reveal, load_reveal
+
+LENGTH = 4 * STEP
+
+
+@pytest.fixture
+def chain(tmp_path: Path) -> RevealChain:
+    create_reveal(tmp_path / "reveal.json", owner="platform", length=LENGTH)
+    return load_reveal(tmp_path / "reveal.json")
+
+
+def test_every_reveal_hashes_to_the_one_before_it_until_the_chain_is_used_up(chain: RevealChain) -> None:
+    link, count = chain.anchor, 0
+    with pytest.raises(RevealExhausted):
+        while True:
+            before = chain.find_preimage(link)
+            assert sha256(before) == link
+            link, count = before, count + 1
+    assert count == LENGTH == chain.length
+
+
+def test_restarted_node_finds_its_place_from_any_link(tmp_path: Path, chain: RevealChain) -> None:
+    links = [chain.anchor]
+    for _ in range(LENGTH - 1):
+        links.append(chain.find_preimage(links[-1]))
+    for place in (0, 1, STEP - 1, STEP, STEP + 1, 2 * STEP, LENGTH - 2):
+        restarted = load_reveal(tmp_path / "reveal.json")
+        assert restarted.find_preimage(links[place]) == links[place + 1]
+
+
+def test_link_before_the_present_one_is_found_again(chain: RevealChain) -> None:
+    link = chain.anchor
+    for _ in range(STEP + 10):
+        link = chain.find_preimage(link)
+    assert sha256(chain.find_preimage(chain.anchor)) == chain.anchor
+
+
+def test_link_that_is_not_in_the_chain_stops_the_node(chain: RevealChain) -> None:
+    with pytest.raises(StoreError):
+        chain.find_preimage(Hash(bytes(32)))
+
+
+def test_reveal_costs_at_most_one_segment_of_hashes(chain: RevealChain) -> None:
+    link = chain.anchor
+    for _ in range(STEP):
+        link = chain.find_preimage(link)
+    started = time.process_time()
+    chain.find_preimage(link)
+    assert time.process_time() - started < 0.5
+
+
+def test_chain_file_is_secret_and_is_not_overwritten(tmp_path: Path, chain: RevealChain) -> None:
+    path = tmp_path / "reveal.json"
+    assert path.stat().st_mode & 0o777 == 0o600
+    with pytest.raises(ConfigError):
+        create_reveal(path, owner="platform", length=STEP)
+    assert load_reveal(path).anchor == chain.anchor
+
+
+@pytest.mark.parametrize("length", [0, -STEP, STEP - 1, STEP + 1, 2**24 + STEP])
+def test_length_that_does_not_fit_is_refused(tmp_path: Path, length: int) -> None:
+    with pytest.raises(ConfigError):
+        create_reveal(tmp_path / "other.json", owner="platform", length=length)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [{"anchor": "00" * 32}, {"length": 2 * STEP}, {"length": 7}, {"kept": []}, {"kind": "signing"}, {"more": 1}],
+)
+def test_chain_file_that_was_changed_is_refused(tmp_path: Path, chain: RevealChain, values: dict[str, object]) -> None:
+    path = tmp_path / "reveal.json"
+    stored = msgspec.json.decode(path.read_bytes(), type=dict[str, object])
+    path.write_bytes(msgspec.json.encode({**stored, **values}))
+    with pytest.raises(ConfigError):
+        load_reveal(path)
