@@ -89,13 +89,17 @@ def get_prepared_to_show(state: State) -> Prepared | None:
     return state.locked
 
 
+def does_count(message: ViewChange, height: int, view: int) -> bool:
+    """Tell whether a VIEW-CHANGE is for exactly (h, v): one of another height or view never counts (E7)."""
+    return message.body.height == height and message.body.view == view
+
+
 def get_countable(state: State) -> list[ViewChange]:
-    """Return the VIEW-CHANGEs for exactly (h, v), by signer index; those of another height never count
-    (E7)."""
+    """Return the VIEW-CHANGEs that I hold for exactly (h, v), by signer index."""
     return [
         message
         for message in state.view_changes
-        if message is not None and message.body.view == state.view and message.body.height == state.height
+        if message is not None and does_count(message, state.height, state.view)
     ]
 
 

@@ -93,22 +93,16 @@ class Answering:
         await self.status.wait_height(wanted, self.settings.limits.min_height_wait_ms)
         reached = self.reader.get_head().height
         if reached < wanted:
-            raise ProblemError(
-                "height_not_reached", retry_after_s=1, values={"min_height": wanted, "height": reached}
-            )
+            raise ProblemError("height_not_reached", retry_after_s=1, values={"min_height": wanted, "height": reached})
 
 
-def build_response(
-    request: Request, answer: Answer, head: Head, *, query: ReadQuery | None = None
-) -> Response:
+def build_response(request: Request, answer: Answer, head: Head, *, query: ReadQuery | None = None) -> Response:
     """Return the HTTP answer, or 304 where the caller has it already."""
     body = msgspec.json.encode(answer.body)
     digest = hashlib.sha256(body).hexdigest()[:32]
     etag = f'"{digest}"' if answer.is_final else f'W/"{digest}"'
     headers = {"etag": etag, "cache-control": CACHE_FINAL if answer.is_final else CACHE_MOVING}
-    headers.update(
-        (name.decode("ascii"), value.decode("ascii")) for name, value in build_ledger_headers(head)
-    )
+    headers.update((name.decode("ascii"), value.decode("ascii")) for name, value in build_ledger_headers(head))
     if answer.page is not None and isinstance(query, PageQuery):
         links = _build_links(request.scope["path"], query, answer.page)
         if links:

@@ -22,8 +22,7 @@ from explorer.represent import format_time
 QUERY_BYTES_MAX = 4_096
 REQUEST_ID = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
 CONTENT_SECURITY_POLICY = (
-    "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; "
-    "frame-ancestors 'none'"
+    "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 _SECURITY_HEADERS: list[tuple[bytes, bytes]] = [
     (b"content-security-policy", CONTENT_SECURITY_POLICY.encode("ascii")),

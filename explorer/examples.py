@@ -292,9 +292,7 @@ PLAN = PlanAnswer(
             age_min_days=30,
             age_limit_years=60,
             benefits=[
-                BenefitAnswer(
-                    row=0, age_from_years=0, age_to_years=39, grade="severe", amount=build_money(30_000_000)
-                )
+                BenefitAnswer(row=0, age_from_years=0, age_to_years=39, grade="severe", amount=build_money(30_000_000))
             ],
         )
     ],

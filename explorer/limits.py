@@ -181,17 +181,13 @@ class LimitsMiddleware:
                     part = message.get("body", b"")
                     size += len(part)
                     if size > body_bytes_max:
-                        raise ProblemError(
-                            "too_large", values={"bytes_min": size, "bytes_max": body_bytes_max}
-                        )
+                        raise ProblemError("too_large", values={"bytes_min": size, "bytes_max": body_bytes_max})
                     parts.append(part)
                     if not message.get("more_body", False):
                         return parts[0] if len(parts) == 1 else b"".join(parts)
         except TimeoutError:
             timeout_ms = self._limits.body_timeout_ms
-            raise ProblemError(
-                "request_timeout", values={"received_bytes": size, "timeout_ms": timeout_ms}
-            ) from None
+            raise ProblemError("request_timeout", values={"received_bytes": size, "timeout_ms": timeout_ms}) from None
 
 
 def _get_content_length(scope: Scope) -> int | None:

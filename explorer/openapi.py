@@ -120,16 +120,13 @@ def _build_problem_response(status: int, codes: list[str]) -> dict[str, object]:
 
 def build_schemas(types: tuple[type[Struct], ...]) -> dict[str, object]:
     """Return the JSON schemas of records and of all that they contain, with the notes of their fields."""
-    _, components = msgspec.json.schema_components(
-        types, schema_hook=_describe_any, ref_template=_REF_TEMPLATE
-    )
+    _, components = msgspec.json.schema_components(types, schema_hook=_describe_any, ref_template=_REF_TEMPLATE)
     notes = {name: notes for kind in types for name, notes in _get_module_notes(kind.__module__).items()}
     schemas: dict[str, object] = {}
     for name, schema in sorted(components.items()):
         fields = notes.get(name, {})
         properties = {
-            field: _add_note(dict(value), fields.get(field))
-            for field, value in schema.get("properties", {}).items()
+            field: _add_note(dict(value), fields.get(field)) for field, value in schema.get("properties", {}).items()
         }
         schemas[name] = {**schema, "properties": properties, "additionalProperties": False}
     return schemas
@@ -160,9 +157,7 @@ def _get_module_notes(module: str) -> dict[str, dict[str, str]]:
             fields: dict[str, str] = {}
             for statement, following in zip(node.body, node.body[1:], strict=False):
                 match statement, following:
-                    case ast.AnnAssign(target=ast.Name(id=field)), ast.Expr(
-                        value=ast.Constant(value=str(note))
-                    ):
+                    case ast.AnnAssign(target=ast.Name(id=field)), ast.Expr(value=ast.Constant(value=str(note))):
                         fields[field] = " ".join(note.split())
                     case _:
                         pass

@@ -94,9 +94,7 @@ def _many(example: Struct, description: str) -> Operation:
 OPERATIONS: dict[str, Operation] = {
     "getMeta": _one(examples.META, "Chain, versions, limits, clock, plans."),
     "listBlocks": _many(examples.BLOCKS, "A page of blocks."),
-    "getBlock": _one(
-        examples.BLOCK, "The block; immutable once the next block embeds its certificate.", "not_found"
-    ),
+    "getBlock": _one(examples.BLOCK, "The block; immutable once the next block embeds its certificate.", "not_found"),
     "listTransactions": _many(examples.TRANSACTIONS, "A page of committed transactions."),
     "getTransaction": _one(
         examples.TRANSACTION,
@@ -127,9 +125,7 @@ OPERATIONS: dict[str, Operation] = {
     ),
     "getMetrics": Operation(
         answers=(
-            AnswerNote(
-                description="Metrics.", example="gongji_height 4711\n", media_type="text/plain; version=0.0.4"
-            ),
+            AnswerNote(description="Metrics.", example="gongji_height 4711\n", media_type="text/plain; version=0.0.4"),
         ),
         problems=PLAIN_PROBLEMS,
     ),
@@ -157,9 +153,7 @@ OPERATIONS: dict[str, Operation] = {
     ),
     "submitBatch": Operation(
         answers=(
-            AnswerNote(
-                description="One result for each transaction, in order.", example=examples.BATCH, status=200
-            ),
+            AnswerNote(description="One result for each transaction, in order.", example=examples.BATCH, status=200),
         ),
         problems=tuple(
             code

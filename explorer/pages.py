@@ -34,9 +34,7 @@ def _check_language(value: str) -> str:
     return value
 
 
-Language = Annotated[
-    str, AfterValidator(_check_language), WithJsonSchema({"type": "string", "enum": list(LANGUAGES)})
-]
+Language = Annotated[str, AfterValidator(_check_language), WithJsonSchema({"type": "string", "enum": list(LANGUAGES)})]
 
 
 class PageViewQuery(NoQuery):

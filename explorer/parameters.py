@@ -118,26 +118,22 @@ class ReadQuery(NoQuery):
 
     min_height: Annotated[
         Decimal | None,
-        Field(
-            description="Wait briefly until this node has reached the height, else 503 height_not_reached."
-        ),
+        Field(description="Wait briefly until this node has reached the height, else 503 height_not_reached."),
     ] = None
 
 
 class WaitQuery(ReadQuery):
     """A request for a transaction."""
 
-    wait: Annotated[
-        Decimal | None, Field(le=30, description="Seconds to wait for a terminal status, at most 30.")
-    ] = None
+    wait: Annotated[Decimal | None, Field(le=30, description="Seconds to wait for a terminal status, at most 30.")] = (
+        None
+    )
 
 
 class PageQuery(ReadQuery):
     """A request for one page of a list."""
 
-    limit: Annotated[Decimal, Field(ge=1, le=PAGE_LIMIT_MAX, description="Rows of a page.")] = (
-        PAGE_LIMIT_DEFAULT
-    )
+    limit: Annotated[Decimal, Field(ge=1, le=PAGE_LIMIT_MAX, description="Rows of a page.")] = PAGE_LIMIT_DEFAULT
     cursor: Annotated[
         str | None,
         StringConstraints(min_length=1, max_length=CURSOR_CHARACTERS_MAX),
@@ -169,9 +165,7 @@ class TransactionsQuery(PageQuery):
         Field(description="Only those whose events name this member; none that also name a claim."),
     ] = None
     claim: Annotated[HexId | None, Field(description="Only those whose events name this claim.")] = None
-    instruction: Annotated[
-        HexId | None, Field(description="Only those whose events name this instruction.")
-    ] = None
+    instruction: Annotated[HexId | None, Field(description="Only those whose events name this instruction.")] = None
 
 
 class MembersQuery(PageQuery):

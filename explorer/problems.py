@@ -189,7 +189,11 @@ def convert_validation_error(error: RequestValidationError) -> ProblemError:
     errors = []
     for fault in faults[:ERRORS_MAX]:
         location = [str(part) for part in fault["loc"] if not str(part).startswith("function-")]
-        detail = "there is no such parameter" if fault["type"] == "extra_forbidden" else str(fault["msg"]).removeprefix("Value error, ")
+        detail = (
+            "there is no such parameter"
+            if fault["type"] == "extra_forbidden"
+            else str(fault["msg"]).removeprefix("Value error, ")
+        )
         errors.append(FieldError(pointer="#/" + "/".join(map(_escape, location)), detail=detail))
     named = ", ".join(item.pointer.removeprefix("#/") for item in errors)
     code = "parameter_unknown" if is_unknown else "parameter_invalid"

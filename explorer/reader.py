@@ -113,9 +113,7 @@ class ChainSnapshot(Protocol):
     def iterate_entries(self, *, start: Place, stop: Place, is_reversed: bool) -> Iterator[Entry]:
         """Yield the entries with start <= place < stop, descending if reversed."""
 
-    def iterate_subject(
-        self, subject: bytes, *, start: Place, stop: Place, is_reversed: bool
-    ) -> Iterator[Entry]:
+    def iterate_subject(self, subject: bytes, *, start: Place, stop: Place, is_reversed: bool) -> Iterator[Entry]:
         """Yield the entries whose events name a member, claim or instruction (32 bytes), likewise."""
 
     def prove_inclusion(self, index: int, size: int) -> list[bytes]:

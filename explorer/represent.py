@@ -42,20 +42,22 @@ MONEY_FIELDS = frozenset(
         "amount", "opening", "closing", "in_sum", "out_sum", "taken", "unmatched", "balance", "paid",
         "granted", "fee", "cost", "collected", "carry_before", "carry_after", "part_paid",
         "expected_closing", "arrears", "rest_carried", "rest_ended", "carry", "residue", "share", "cash",
-        "returned", "shares_paid",
+        "returned", "shares_paid", "entry_index", "index_after", "index_before", "per", "per_max",
+        "share_index", "rest", "refund",
     }
 )  # fmt: skip
-"""Integers in fen."""
+"""Integers in fen, the share index and charges per unit included."""
 NUMBER_FIELDS = frozenset(
     {
         "pool", "weight", "last_cover_year", "epoch", "reason", "deposit_code", "in_count", "out_count",
-        "row", "asked_row", "period", "attempt", "version", "number", "units", "members", "cases", "per",
-        "per_max", "index_before", "index_after", "height", "count", "x", "rem", "units_at_notice",
-        "members_at_notice", "share_index", "settlement", "escalation", "entry_index", "carried",
-        "weight_before", "span",
+        "row", "asked_row", "period", "attempt", "version", "number", "units", "members", "cases",
+        "height", "count", "x", "rem", "units_at_notice", "members_at_notice", "settlement", "escalation",
+        "carried", "weight_before", "span", "claims", "stage", "due_kind",
     }
 )  # fmt: skip
 """Plain integers: counts, numbers, indexes."""
+DAY_FIELDS = frozenset({"day", "cover_from", "accident_from", "covered_to"})
+"""Plan days, beside all names that end with `_day`; 0 means that there is none."""
 ENUM_FIELDS: dict[str, tuple[str, ...]] = {
     "cause": CAUSE_NAMES,
     "holder_kind": HOLDER_NAMES,
@@ -158,8 +160,8 @@ def represent_integer(name: str, value: int, *, subject: str) -> object:
     """Return an integer field as money, day, time, word or plain number, by its name."""
     if name in MONEY_FIELDS:
         return {"amount": str(value), "currency": CURRENCY, "scale": SCALE}
-    if name == "day" or name.endswith("_day"):
-        return format_day(value)
+    if name in DAY_FIELDS or name.endswith("_day"):
+        return format_set_day(value)
     if name.endswith("_ms"):
         return format_time(value)
     if name in {"outcome", "code"}:
@@ -175,7 +177,7 @@ def is_classified(name: str, *, subject: str) -> bool:
     return (
         name in MONEY_FIELDS
         or name in NUMBER_FIELDS
-        or name == "day"
+        or name in DAY_FIELDS
         or name.endswith(("_day", "_ms"))
         or name in {"outcome", "code"}
         or name in ENUM_FIELDS

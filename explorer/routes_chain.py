@@ -72,9 +72,7 @@ def build_chain_router(answering: Answering) -> APIRouter:
 
     @router.get("/validators", operation_id="getValidators", summary="Who votes on the next height")
     async def get_validators(request: Request, query: Annotated[ReadQuery, Query()]) -> Response:
-        return await answering.read(
-            request, query, lambda snapshot: Answer(body=build_validators(snapshot, roles))
-        )
+        return await answering.read(request, query, lambda snapshot: Answer(body=build_validators(snapshot, roles)))
 
     return router
 
@@ -226,9 +224,7 @@ def _get_subject(query: TransactionsQuery) -> bytes | None:
     ]
     if len(named) > 1:
         # Asked for together, they would answer whether the member and the claim belong together (contract 6).
-        errors = tuple(
-            FieldError(pointer=f"#/query/{name}", detail="one subject at a time") for name, _ in named
-        )
+        errors = tuple(FieldError(pointer=f"#/query/{name}", detail="one subject at a time") for name, _ in named)
         raise ProblemError("parameter_invalid", errors=errors)
     return bytes.fromhex(named[0][1]) if named else None
 

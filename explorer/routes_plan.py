@@ -125,9 +125,7 @@ def build_money_router(answering: Answering) -> APIRouter:
     """Return the routes of settlements and payouts."""
     router = APIRouter(prefix="/v1", tags=["money"])
 
-    @router.get(
-        "/settlements", operation_id="listSettlements", summary="Settlements, newest first within a pool"
-    )
+    @router.get("/settlements", operation_id="listSettlements", summary="Settlements, newest first within a pool")
     async def list_settlements(request: Request, query: Annotated[SettlementsQuery, Query()]) -> Response:
         if query.pool is not None and query.plan is None:
             error = FieldError(pointer="#/query/pool", detail="a pool's number needs its plan")
@@ -146,9 +144,7 @@ def scan_table(
 ) -> Rows[tuple[Record, V]]:
     """Return the rows of a list over one table: by key, or against it where `is_descending`."""
 
-    def read_rows(
-        start: bytes | None, is_backward: bool, began: int
-    ) -> Iterator[tuple[bytes, tuple[Record, V]]]:
+    def read_rows(start: bytes | None, is_backward: bool, began: int) -> Iterator[tuple[bytes, tuple[Record, V]]]:
         # State records have one version only, so the height at which the listing began changes nothing.
         del began
         is_reversed = is_backward != is_descending
@@ -168,9 +164,7 @@ def _read_plans(answering: Answering, query: PageQuery, snapshot: ChainSnapshot)
     items = []
     for record, plan in window.rows:
         name = str(record.parts[0])
-        items.append(
-            build_plan_summary(name, plan, require(snapshot, VERSION, name, plan.versions - 1).terms)
-        )
+        items.append(build_plan_summary(name, plan, require(snapshot, VERSION, name, plan.versions - 1).terms))
     return Answer(body=PlanPage(items=items, page=window.page), page=window.page)
 
 
@@ -255,9 +249,7 @@ def _read_settlements(answering: Answering, query: SettlementsQuery, snapshot: C
 
 def _build_settlement_row(record: Record, value: SettlementRecord, has_proofs: bool) -> SettlementAnswer:
     plan, pool, number = record.parts
-    return build_settlement(
-        plan=str(plan), pool=int(pool), number=int(number), record=value, has_proofs=has_proofs
-    )
+    return build_settlement(plan=str(plan), pool=int(pool), number=int(number), record=value, has_proofs=has_proofs)
 
 
 def _read_payouts(answering: Answering, query: PayoutsQuery, snapshot: ChainSnapshot) -> Answer:

@@ -268,9 +268,7 @@ def build_receipt(snapshot: ChainSnapshot, entry: Entry, genesis_set: ValidatorS
     is_body_withheld = is_withheld(decode_stored(entry.raw).body.call)
     is_receipt_withheld = is_body_withheld or publish_events(entry.receipt.events)[1] > 0
     withheld = [
-        name
-        for name, is_hidden in (("receipt", is_receipt_withheld), ("signed_tx", is_body_withheld))
-        if is_hidden
+        name for name, is_hidden in (("receipt", is_receipt_withheld), ("signed_tx", is_body_withheld)) if is_hidden
     ]
     return msgspec.structs.replace(
         answer,

@@ -478,6 +478,10 @@ class Node:
             case _:
                 assert_never(fault)
 
+    def on_failure(self, error: Exception) -> None:
+        """Log where a step failed."""
+        self._log.error("step_failed", error=repr(error), exc_info=error)
+
     def refresh_metrics(self) -> None:
         """Set the gauges before they are read."""
         statistics = self.mempool.get_statistics()

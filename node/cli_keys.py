@@ -9,12 +9,13 @@ chain id each validator      gongji init DIR --genesis genesis.bin --api HOST:PO
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, assert_never
 
 import typer
 
 from chain.errors import ConfigError, StoreError
-from chain.genesis import ROLE_NAMES, compute_chain_id
+from chain.genesis import ROLE_NAMES, Organisation, compute_chain_id
+from chain.validators import Validator
 from node.config import CONFIG_NAME, load_config, render_config
 from node.files import PUBLIC_MODE, create_file
 from node.genesis_files import describe_genesis, load_genesis, load_parts, save_genesis
@@ -22,10 +23,12 @@ from node.identities import (
     VALIDATOR_CARD,
     create_organisation,
     create_validator,
-    load_organisation_card,
+    load_card,
     load_validator_card,
     restore_validator,
+    validate_name,
 )
+from node.keys import KeyKind, create_key
 from node.reveal import LENGTH_DEFAULT
 
 EXIT_CONFIG = 2
@@ -65,30 +68,44 @@ def make_organisation(
     typer.echo(f"files in {directory}; show organisation.card.json to the others, nothing else")
 
 
+@keys_app.command("member")
+def make_member(
+    path: Annotated[Path, typer.Argument(help="Key file to create.")],
+    owner: Annotated[str, typer.Option(help="A name for people; it is not on the chain.")] = "member",
+) -> None:
+    """Make a person's key."""
+    with report_errors():
+        validate_name(owner, field="--owner")
+        key = create_key(path, kind=KeyKind.MEMBER, owner=owner)
+    typer.echo(f"key {key.public_key.hex()} in {path}")
+
+
 @keys_app.command("show")
 def show_card(
     path: Annotated[Path, typer.Argument(help="A card of an organisation or a validator.")],
 ) -> None:
     """Show what a card says, after checking it."""
     with report_errors():
-        if path.name == VALIDATOR_CARD or b'"validator"' in path.read_bytes()[:64]:
-            validator = load_validator_card(path)
+        card = load_card(path)
+    match card:
+        case Validator():
             lines = [
-                ("validator of", validator.organisation),
-                ("address", validator.address),
-                ("key", validator.key.hex()),
-                ("checkpoint key", validator.checkpoint_key.hex()),
-                ("tls pin", validator.tls_pin.hex()),
-                ("reveal anchor", validator.reveal_anchor.hex()),
+                ("validator of", card.organisation),
+                ("address", card.address),
+                ("key", card.key.hex()),
+                ("checkpoint key", card.checkpoint_key.hex()),
+                ("tls pin", card.tls_pin.hex()),
+                ("reveal anchor", card.reveal_anchor.hex()),
             ]
-        else:
-            organisation = load_organisation_card(path)
+        case Organisation():
             lines = [
-                (ROLE_NAMES[organisation.role], organisation.name),
-                ("group", organisation.group),
-                ("key", organisation.key.hex()),
-                ("recovery key", organisation.recovery_key.hex()),
+                (ROLE_NAMES[card.role], card.name),
+                ("group", card.group),
+                ("key", card.key.hex()),
+                ("recovery key", card.recovery_key.hex()),
             ]
+        case _:
+            assert_never(card)
     _print_lines(lines)
 
 
@@ -102,9 +119,7 @@ def build(
         genesis = load_parts(parts)
         chain_id = save_genesis(output, genesis)
     _print_lines(describe_genesis(genesis))
-    typer.echo(
-        f"wrote {output} and {output.with_suffix('.json')}; everybody compares the chain id {chain_id.hex()}"
-    )
+    typer.echo(f"wrote {output} and {output.with_suffix('.json')}; everybody compares the chain id {chain_id.hex()}")
 
 
 @genesis_app.command("show")
@@ -140,13 +155,9 @@ def init(
                     directory, key_directory=restore_key, organisation=organisation, address=address
                 )
                 typer.echo("restored without a guard: this validator starts in quarantine")
-            typer.echo(
-                f"validator of {card.organisation}: key {card.key}; show {VALIDATOR_CARD} to the others"
-            )
+            typer.echo(f"validator of {card.organisation}: key {card.key}; show {VALIDATOR_CARD} to the others")
         elif genesis is None:
-            raise ConfigError(
-                field="--organisation", reason="is missing (or give --genesis to write node.toml)"
-            )
+            raise ConfigError(field="--organisation", reason="is missing (or give --genesis to write node.toml)")
         if genesis is not None:
             _write_config(directory, genesis=genesis, api=api)
 
@@ -155,9 +166,7 @@ def _write_config(directory: Path, *, genesis: Path, api: str) -> None:
     validator = load_validator_card(directory / VALIDATOR_CARD)
     loaded = load_genesis(genesis)
     if validator not in loaded.validators:
-        raise ConfigError(
-            field=str(genesis), reason=f"does not name the validator of {directory / VALIDATOR_CARD}"
-        )
+        raise ConfigError(field=str(genesis), reason=f"does not name the validator of {directory / VALIDATOR_CARD}")
     index = loaded.validators.index(validator)
     text = render_config(
         name=f"{validator.organisation}-{index}",

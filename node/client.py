@@ -119,9 +119,7 @@ class Client:
         safe."""
         return self._run(client_protocol.submit(self.session, transaction, wait_s=wait_s))
 
-    def submit_many(
-        self, transactions: Sequence[Transaction], *, wait_s: float = 0
-    ) -> tuple[TransactionResult, ...]:
+    def submit_many(self, transactions: Sequence[Transaction], *, wait_s: float = 0) -> tuple[TransactionResult, ...]:
         """Send many transactions in batches; one result for each, in order, refused ones included."""
         return self._run(client_protocol.submit_many(self.session, transactions, wait_s=wait_s))
 
@@ -137,9 +135,7 @@ class Client:
 class AsyncClient:
     """The same as `Client`, for an event loop; any number of calls may run at once."""
 
-    def __init__(
-        self, urls: str | Sequence[str], *, transport: httpx.AsyncBaseTransport | None = None
-    ) -> None:
+    def __init__(self, urls: str | Sequence[str], *, transport: httpx.AsyncBaseTransport | None = None) -> None:
         """Take the base URL of one node or of several; the next one is asked where one fails."""
         self.session = Session([urls] if isinstance(urls, str) else urls)
         self._http = httpx.AsyncClient(limits=_build_limits(), transport=transport, trust_env=False)

@@ -9,7 +9,7 @@ what the key signed before (consensus 7; pitfalls C37).
 """
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, assert_never
 
 import msgspec
 from msgspec import Meta, Struct
@@ -64,8 +64,9 @@ class ValidatorCard(Struct, frozen=True, forbid_unknown_fields=True, tag="valida
     reveal_anchor: Hex32
 
 
-_organisation_decoder = msgspec.json.Decoder(OrganisationCard)
-_validator_decoder = msgspec.json.Decoder(ValidatorCard)
+_card_decoder: msgspec.json.Decoder[OrganisationCard | ValidatorCard] = msgspec.json.Decoder(
+    OrganisationCard | ValidatorCard
+)
 
 
 def create_organisation(directory: Path, *, name: str, role: str, group: str) -> OrganisationCard:
@@ -82,9 +83,7 @@ def create_organisation(directory: Path, *, name: str, role: str, group: str) ->
     if ROLE_NAMES.index(role) <= ROLE_AUDITOR:
         path = directory / RECOVERY_KEY
         recovery = create_key(path, kind=KeyKind.RECOVERY, owner=name).public_key
-    card = OrganisationCard(
-        name=name, role=role, group=group, key=key.public_key.hex(), recovery_key=recovery.hex()
-    )
+    card = OrganisationCard(name=name, role=role, group=group, key=key.public_key.hex(), recovery_key=recovery.hex())
     _save_card(directory / ORGANISATION_CARD, card)
     return card
 
@@ -112,9 +111,7 @@ def create_validator(
     return _make_card(directory, organisation=organisation, address=address)
 
 
-def restore_validator(
-    directory: Path, *, key_directory: Path, organisation: str, address: str
-) -> ValidatorCard:
+def restore_validator(directory: Path, *, key_directory: Path, organisation: str, address: str) -> ValidatorCard:
     """Set up a validator with the keys of a backup and **without** a guard: it starts in quarantine.
 
     Nobody knows any more what the key signed, so it waits until the chain is three heights further than all
@@ -147,39 +144,53 @@ def validate_name(name: str, *, field: str) -> None:
         raise ConfigError(field=field, reason="must be 1 to 32 of a-z, 0-9 and the hyphen") from error
 
 
+def load_card(path: Path) -> Organisation | Validator:
+    """Read a card of either kind; raise `ConfigError` naming the file where it is none or contradicts
+    itself."""
+    try:
+        card = _card_decoder.decode(read_file(path, bytes_max=CARD_BYTES_MAX))
+    except msgspec.DecodeError as error:
+        raise ConfigError(field=str(path), reason=f"is no card: {error}") from error
+    match card:
+        case OrganisationCard():
+            return Organisation(
+                name=card.name,
+                role=ROLE_NAMES.index(card.role),
+                group=card.group,
+                key=bytes.fromhex(card.key),
+                recovery_key=bytes.fromhex(card.recovery_key),
+            )
+        case ValidatorCard():
+            validator = Validator(
+                organisation=card.organisation,
+                key=bytes.fromhex(card.key),
+                checkpoint_key=bytes.fromhex(card.checkpoint_key),
+                tls_pin=bytes.fromhex(card.tls_pin),
+                tls_certificate=bytes.fromhex(card.tls_certificate),
+                address=card.address,
+                reveal_anchor=bytes.fromhex(card.reveal_anchor),
+            )
+            parse_address(validator.address, field=f"{path}.address")
+            validate_tls(validator, field=str(path))
+            return validator
+        case _:
+            assert_never(card)
+
+
 def load_organisation_card(path: Path) -> Organisation:
     """Read the card of an institution; raise `ConfigError` naming the file where it is none."""
-    try:
-        card = _organisation_decoder.decode(read_file(path, bytes_max=CARD_BYTES_MAX))
-    except msgspec.DecodeError as error:
-        raise ConfigError(field=str(path), reason=f"is no organisation's card: {error}") from error
-    return Organisation(
-        name=card.name,
-        role=ROLE_NAMES.index(card.role),
-        group=card.group,
-        key=bytes.fromhex(card.key),
-        recovery_key=bytes.fromhex(card.recovery_key),
-    )
+    card = load_card(path)
+    if not isinstance(card, Organisation):
+        raise ConfigError(field=str(path), reason="is a validator's card, not an organisation's")
+    return card
 
 
 def load_validator_card(path: Path) -> Validator:
-    """Read the card of a validator; raise `ConfigError` naming the file where it is none or contradicts
-    itself."""
-    try:
-        card = _validator_decoder.decode(read_file(path, bytes_max=CARD_BYTES_MAX))
-    except msgspec.DecodeError as error:
-        raise ConfigError(field=str(path), reason=f"is no validator's card: {error}") from error
-    validator = Validator(
-        organisation=card.organisation,
-        key=bytes.fromhex(card.key),
-        checkpoint_key=bytes.fromhex(card.checkpoint_key),
-        tls_pin=bytes.fromhex(card.tls_pin),
-        tls_certificate=bytes.fromhex(card.tls_certificate),
-        address=card.address,
-        reveal_anchor=bytes.fromhex(card.reveal_anchor),
-    )
-    validate_tls(validator, field=str(path))
-    return validator
+    """Read the card of a validator; raise `ConfigError` naming the file where it is none."""
+    card = load_card(path)
+    if not isinstance(card, Validator):
+        raise ConfigError(field=str(path), reason="is an organisation's card, not a validator's")
+    return card
 
 
 def validate_tls(validator: Validator, *, field: str) -> None:

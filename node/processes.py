@@ -1,10 +1,8 @@
 """Node processes of a development network: started, watched and ended by this process, reliably.
 
-Children run in a session of their own, so that Ctrl-C in the terminal reaches only the parent, which then ends them in
-order; and they end themselves when the parent dies without a word (`exit_with_parent`).
-"""
+Children run in a session of their own, so that Ctrl-C in the terminal reaches only the parent, which then
+ends them in order; and they end themselves when the parent dies without a word (node/cli_start.py)."""
 
-import ctypes
 import os
 import signal
 import subprocess
@@ -17,7 +15,7 @@ from typing import IO, Self
 
 import httpx
 
-from chain.errors import ConfigError
+from node.client_errors import NodeUnreachable
 
 TERMINATE_SECONDS = 10.0
 """How long a node may take to end on SIGTERM before it is killed."""
@@ -25,7 +23,7 @@ READY_SECONDS = 60.0
 POLL_SECONDS = 0.1
 LOG_NAME = "node.log"
 PARENT_OPTION = "--exit-with-parent"
-_PR_SET_PDEATHSIG = 1
+"""As in node/cli_start.py, which is not imported here: this process is no node."""
 
 
 class NodeProcess:
@@ -55,8 +53,7 @@ class NodeProcess:
         command = [
             sys.executable,
             "-m",
-            "node.cli",
-            "start",
+            "node.cli_start",
             "--config",
             str(self.config_path),
             PARENT_OPTION,
@@ -106,9 +103,7 @@ class NodeProcesses:
     """All nodes of one network on this machine; leaving the context ends every one of them."""
 
     def __init__(self, config_paths: Sequence[Path], urls: Sequence[str]) -> None:
-        self.nodes = tuple(
-            NodeProcess(path, url=url) for path, url in zip(config_paths, urls, strict=True)
-        )
+        self.nodes = tuple(NodeProcess(path, url=url) for path, url in zip(config_paths, urls, strict=True))
 
     @property
     def urls(self) -> tuple[str, ...]:
@@ -139,24 +134,21 @@ class NodeProcesses:
             node.kill()
 
     def check_alive(self) -> None:
-        """Raise `ConfigError` with the end of its log where a node has ended."""
+        """Raise `NodeUnreachable` with the end of its log where a node has ended."""
         for node in self.nodes:
             if node.exit_code is not None:
-                raise ConfigError(
-                    field=str(node.config_path),
-                    reason=f"the node ended with {node.exit_code}; its log ends:\n{node.read_log_tail()}",
+                raise NodeUnreachable(
+                    detail=f"{node.url} ended with {node.exit_code}; {node.log_path} ends:\n{node.read_log_tail()}"
                 )
 
     def wait_alive(self, timeout_s: float = READY_SECONDS) -> None:
-        """Wait until every node answers; raise `ConfigError` where one ends or does not answer in time."""
+        """Wait until every node answers; raise `NodeUnreachable` where one ends or stays silent."""
         deadline = time.monotonic() + timeout_s
         for node in self.nodes:
             while not is_alive(node.url):
                 self.check_alive()
                 if time.monotonic() > deadline:
-                    raise ConfigError(
-                        field=str(node.config_path), reason=f"does not answer at {node.url} after {timeout_s} s"
-                    )
+                    raise NodeUnreachable(detail=f"{node.url} does not answer after {timeout_s} s")
                 time.sleep(POLL_SECONDS)
 
 
@@ -166,11 +158,3 @@ def is_alive(url: str) -> bool:
         return httpx.get(f"{url}/livez", timeout=2.0, trust_env=False).status_code == 200
     except httpx.HTTPError:
         return False
-
-
-def exit_with_parent(parent_pid: int) -> None:
-    """Let this process get SIGTERM when its parent dies, however it dies (Linux; elsewhere without effect)."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
-    if os.getppid() != parent_pid:
-        raise ConfigError(field=PARENT_OPTION, reason=f"process {parent_pid} is not the parent")

@@ -13,7 +13,7 @@ from typing import Protocol, assert_never
 
 from chain.certificate import Certificate
 from chain.clock import to_wall_ms
-from chain.errors import GongjiError, InvalidBlock, InvariantViolation, StoreError
+from chain.errors import InvalidBlock, InvariantViolation
 from chain.execution import Executed
 from chain.ledger import Ledger
 from chain.mempool import Mempool, Waiting
@@ -122,6 +122,9 @@ class Observer(Protocol):
     def on_fault(self, fault: Fault) -> None:
         """The core noticed something."""
 
+    def on_failure(self, error: Exception) -> None:
+        """A step failed; the node stops."""
+
 
 class Runtime:
     """Owns the core's state; only it commits."""
@@ -200,7 +203,9 @@ class Runtime:
         """Run; whatever fails of ours stops the node rather than let it go on from a wrong state."""
         try:
             work()
-        except (StoreError, InvariantViolation, GongjiError, OSError) as error:
+        except Exception as error:
+            # Also what nobody foresaw: a validator that goes on after a failed step could contradict itself.
+            self._observer.on_failure(error)
             self.halt(f"{type(error).__name__}: {error}")
 
     def halt(self, reason: str) -> None:

@@ -4,18 +4,21 @@ The reports bind: a claim is approved only with what more than half of the seats
 rejected against a majority that found it fulfilled. The platform is asked first (15 days), then the first
 auditor (10), then the second (10); after that the concurring reports decide by themselves:
 
-    majority of reports       certificate    bills              status
-    fulfilled                 yes            none consumed      APPROVED (or by eligibility, below)
-    fulfilled                 yes            one consumed       REJECTED, reason bill_consumed
-    fulfilled                 none           -                  EXPIRED, reason certificate_missing
-    not fulfilled             -              -                  REJECTED, with the reports' clauses
-    none (three differ)       -              -                  REJECTED, reason no_majority
+    majority of reports       certificate    bar                status
+    fulfilled                 yes            none               APPROVED (or by eligibility, below)
+    fulfilled                 any            bill_consumed      REJECTED, with that reason
+    fulfilled                 any            case_decided       REJECTED, with that reason
+    fulfilled                 none           none               EXPIRED, reason certificate_missing
+    not fulfilled             any            any                REJECTED, with the reports' clauses
+    none (three differ)       any            any                REJECTED, reason no_majority
 
-An approval of a diagnosis that another claim of the member was decided on ends REJECTED, reason case_decided:
-one diagnosis is paid once, whatever day was stated. Otherwise it runs the eligibility again on the
-established day and then gives APPROVED, SHARES_REFUND or REFUSED. Nothing here confirms: an approved claim
-still stands in public and needs the period's auditor. Where an auditor holds a seat, the case goes from the
-platform straight to the reports, so that always one auditor is left to confirm.
+A bar is what the assessors cannot see: another confirmed claim used one of the bills, or another claim of the
+member on the same established day was decided (one diagnosis is paid once, whatever day was stated).
+
+An approval runs the eligibility again on the established day and then gives APPROVED, SHARES_REFUND or
+REFUSED. Nothing here confirms: an approved claim still stands in public and needs the period's auditor. Where
+an auditor holds a seat, the case goes from the platform straight to the reports, so that always one auditor
+is left to confirm.
 """
 
 from msgspec.structs import replace
@@ -23,7 +26,7 @@ from msgspec.structs import replace
 from chain.catalogue import get_entry
 from chain.contract import claim_lane, organisations
 from chain.contract.calls import ClaimDecide
-from chain.contract.claim_eligibility import compute_eligibility, start_shares_refund
+from chain.contract.claim_eligibility import compute_eligibility, is_case_decided, start_shares_refund
 from chain.contract.claim_events import ClaimDecided, ClaimEscalated
 from chain.contract.claim_status import (
     DECISION_DAYS,
@@ -68,8 +71,9 @@ def apply_claim_decide(state: Overlay, context: Context, call: ClaimDecide) -> t
     """Approve or reject an investigated claim; only the organisation whose turn it is may.
 
     Refused: claim_unknown; wrong_role; claim_state; not_your_turn, or deadline_passed for one whose turn is
-    over. Approving: no_majority (also for another row than the majority's), certificate_missing,
-    bill_consumed. Rejecting: clauses_missing; no_majority where the majority found it fulfilled.
+    over. Approving: no_majority (also for another row than the majority's), certificate_missing, or the bar:
+    bill_consumed, case_decided. Rejecting: clauses_missing; no_majority where the majority found it fulfilled
+    and there is no bar.
     """
     claim = require_claim(state, call.claim)
     signer = require_signer(state, context)
@@ -82,17 +86,18 @@ def apply_claim_decide(state: Overlay, context: Context, call: ClaimDecide) -> t
     if not call.is_approved:
         if not call.clauses:
             raise Refusal("clauses_missing", claim=call.claim.hex())
-        if is_fulfilled:
+        if majority is not None and is_fulfilled and _find_bar(state, call.claim, claim, majority) is None:
             raise Refusal("no_majority", claim=call.claim.hex())
         claim = replace(claim, decided_by=signer.organisation, clauses=call.clauses)
         _reject(state, context, call.claim, claim)
         return ()
     if majority is None or not is_fulfilled or majority.row != call.row:
         raise Refusal("no_majority", row=call.row)
+    bar = _find_bar(state, call.claim, claim, majority)
+    if bar is not None:
+        raise Refusal(bar, claim=call.claim.hex())
     if claim.certificate is None:
         raise Refusal("certificate_missing", claim=call.claim.hex())
-    if is_bill_consumed(state, call.claim, claim):
-        raise Refusal("bill_consumed", claim=call.claim.hex())
     claim = replace(claim, decided_by=signer.organisation, clauses=call.clauses)
     _approve(state, context, call.claim, claim, majority)
     return ()
@@ -141,14 +146,27 @@ def _decide_by_reports(state: Overlay, context: Context, claim_id: bytes, claim:
     majority = get_majority(claim)
     if majority is None:
         _reject(state, context, claim_id, claim, "no_majority")
-    elif majority.finding != FINDING_FULFILLED:
+        return
+    if majority.finding != FINDING_FULFILLED:
         _reject(state, context, claim_id, replace(claim, clauses=majority.clauses))
+        return
+    bar = _find_bar(state, claim_id, claim, majority)
+    if bar is not None:
+        _reject(state, context, claim_id, claim, bar)
     elif claim.certificate is None:
         close(state, context, claim_id, claim, CLAIM_EXPIRED, get_entry("certificate_missing").number)
-    elif is_bill_consumed(state, claim_id, claim):
-        _reject(state, context, claim_id, claim, "bill_consumed")
     else:
         _approve(state, context, claim_id, claim, majority)
+
+
+def _find_bar(state: Overlay, claim_id: bytes, claim: ClaimRecord, majority: DrawnFirm) -> str | None:
+    """Return the code of what forbids an approval that the reports support, or None."""
+    if is_bill_consumed(state, claim_id, claim):
+        return "bill_consumed"
+    case = state.get(CLAIM_CASE, claim.member, claim.cause, majority.established_day)
+    if case is not None and case.claim != claim_id and is_case_decided(state, case):
+        return "case_decided"
+    return None
 
 
 def _reject(state: Overlay, context: Context, claim_id: bytes, claim: ClaimRecord, reason: str = "success") -> None:
@@ -166,9 +184,6 @@ def _approve(state: Overlay, context: Context, claim_id: bytes, claim: ClaimReco
         ClaimDecided(claim=claim_id, decided_by=claim.decided_by, is_approved=True, row=report.row, established_day=day)
     )
     claim = replace(claim, established_day=day, row=report.row)
-    if find_decided_case(state, claim_id, claim, day) is not None:
-        close(state, context, claim_id, claim, CLAIM_REJECTED, get_entry("case_decided").number)
-        return
     case = state.require(CLAIM_CASE, claim.member, claim.cause, claim.diagnosed_day)
     state.put(CLAIM_CASE, replace(case, claim=claim_id), claim.member, claim.cause, day)
     status, reason = compute_eligibility(state, claim, diagnosed_day=day, filed_day=case.filed_day)

@@ -12,9 +12,12 @@ from chain.contract.claim_status import change_status, save
 from chain.contract.context import Context
 from chain.contract.tables import (
     ACT_SHARES_REFUND,
+    CLAIM,
     CLAIM_ELIGIBLE,
+    CLAIM_EXPIRED,
     CLAIM_REFUSED,
     CLAIM_SHARES_REFUND,
+    CLAIM_WITHDRAWN,
     MEMBER,
     MEMBER_LEAVING,
     MEMBER_QUEUED,
@@ -22,6 +25,7 @@ from chain.contract.tables import (
     MEMBER_WAITING,
     PLAN,
     POOL,
+    ClaimCaseRecord,
     ClaimRecord,
     MemberRecord,
 )
@@ -60,6 +64,14 @@ def is_waiting(member: MemberRecord, *, day: int, waiting_days: int) -> bool:
     """
     stands = member.status in (MEMBER_WAITING, MEMBER_QUEUED, MEMBER_SHARING, MEMBER_LEAVING)
     return stands and 0 < member.entry_day <= day < member.entry_day + waiting_days
+
+
+def is_case_decided(state: Overlay, case: ClaimCaseRecord) -> bool:
+    """Tell whether a diagnosis was decided: not where its claim expired, was withdrawn, or refused unassessed."""
+    claim = state.require(CLAIM, case.claim)
+    if claim.status in (CLAIM_EXPIRED, CLAIM_WITHDRAWN):
+        return False
+    return claim.status != CLAIM_REFUSED or bool(claim.firms)
 
 
 def start_shares_refund(state: Overlay, context: Context, claim_id: bytes, claim: ClaimRecord) -> None:

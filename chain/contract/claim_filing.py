@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from chain.catalogue import get_entry_by_number
 from chain.contract import claim_lane, membership, organisations
 from chain.contract.calls import ClaimFile
-from chain.contract.claim_eligibility import compute_eligibility, start_shares_refund
+from chain.contract.claim_eligibility import compute_eligibility, is_case_decided, start_shares_refund
 from chain.contract.claim_events import ClaimFiled, ClaimFlagged
 from chain.contract.claim_status import DUE_NONE, SEATS_FIRST, change_status, save
 from chain.contract.context import Context
@@ -18,10 +18,8 @@ from chain.contract.tables import (
     CLAIM,
     CLAIM_CASE,
     CLAIM_ELIGIBLE,
-    CLAIM_EXPIRED,
     CLAIM_REFUSED,
     CLAIM_SHARES_REFUND,
-    CLAIM_WITHDRAWN,
     MEMBER,
     MEMBER_AGED_OUT,
     MEMBER_DIED,
@@ -136,10 +134,9 @@ def _require_case_open(state: Overlay, call: ClaimFile, today: int) -> int:
     case = state.get(CLAIM_CASE, call.member, call.cause, call.diagnosed_day)
     if case is None:
         return today
-    before = state.require(CLAIM, case.claim)
-    if before.status in (CLAIM_EXPIRED, CLAIM_WITHDRAWN) or (before.status == CLAIM_REFUSED and not before.firms):
-        return case.filed_day
-    raise Refusal("case_decided", claim=case.claim.hex())
+    if is_case_decided(state, case):
+        raise Refusal("case_decided", claim=case.claim.hex())
+    return case.filed_day
 
 
 def _build_claim(context: Context, call: ClaimFile, member: MemberRecord, plan: PlanRecord, today: int) -> ClaimRecord:

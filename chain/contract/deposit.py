@@ -194,7 +194,7 @@ def credit_member(
     amount: int,
     value_day: int,
 ) -> tuple[int, MemberRecord]:
-    """Credit what the member may take; return (taken, the record as it is now). Whoever leaves or left takes nothing."""
+    """Credit what the member may take; return (taken, the record as it is now). Who leaves or left takes nothing."""
     terms = book.terms.pool
     index = book.pool.share_index
     room = terms.deposit_max_fen * member.weight - get_balance(member, index)

@@ -599,7 +599,7 @@ class BillTagRecord(_Record, frozen=True):
 
 
 class ClaimCaseRecord(_Record, frozen=True):
-    """["claim_case", member, cause, diagnosed day]: one diagnosis is decided once."""
+    """["claim_case", member, cause, day]: one diagnosis is decided once, by its stated and its established day."""
 
     claim: Bytes32
     """Its newest claim."""

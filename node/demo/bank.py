@@ -35,9 +35,7 @@ def compute_year(day: int) -> int:
 class Bank:
     """The one who can say what happened on the account."""
 
-    def __init__(
-        self, key: SigningKey, *, seed: int, account: str, closed_day: int, registry: Registry
-    ) -> None:
+    def __init__(self, key: SigningKey, *, seed: int, account: str, closed_day: int, registry: Registry) -> None:
         self.key = key
         self.books = Books(account=account, closed_day=closed_day)
         self.errands = Errands()
@@ -64,9 +62,7 @@ class Bank:
     @property
     def is_idle(self) -> bool:
         """Tell whether every booking is final."""
-        return not self._registry.transfers and not any(
-            book.open_bookings for book in self.books.days.values()
-        )
+        return not self._registry.transfers and not any(book.open_bookings for book in self.books.days.values())
 
     # --- accounts ---
 
@@ -136,14 +132,10 @@ class Bank:
             )
             for transfer in transfers
         )
-        return Order(
-            call=DepositCredit(account=self.books.account, items=items), key=self.key, on_outcome=on_outcome
-        )
+        return Order(call=DepositCredit(account=self.books.account, items=items), key=self.key, on_outcome=on_outcome)
 
     def _answer_instructions(self, world: World) -> list[Order]:
-        ready = [
-            view for view in world.instructions if self.errands.begin(("ack", view.instruction), world.today)
-        ]
+        ready = [view for view in world.instructions if self.errands.begin(("ack", view.instruction), world.today)]
         for view in ready:
             if view.instruction not in self._answered_on:
                 self._answered_on[view.instruction] = world.today
@@ -172,9 +164,7 @@ class Bank:
             )
             for view in views
         )
-        return Order(
-            call=InstructionAck(account=self.books.account, items=items), key=self.key, on_outcome=on_outcome
-        )
+        return Order(call=InstructionAck(account=self.books.account, items=items), key=self.key, on_outcome=on_outcome)
 
     # --- statements ---
 

@@ -25,9 +25,7 @@ class Check(Struct, frozen=True):
     is_met: bool
 
 
-def run_checks(
-    report: Report, books: Books, *, sent_in: int, codes: dict[str, int], days: int
-) -> list[Check]:
+def run_checks(report: Report, books: Books, *, sent_in: int, codes: dict[str, int], days: int) -> list[Check]:
     """Return every check of a finished demo.
 
     `books` are the bank's own, `sent_in` is what people sent to it in fen, `codes` how transactions ended.

@@ -70,9 +70,7 @@ def load_age_bands() -> tuple[AgeBand, ...]:
 @cache
 def load_incidence() -> tuple[tuple[int, int, int], ...]:
     """Return the industry table as (age, male ppm, female ppm), ascending by age."""
-    return tuple(
-        (int(row["age"]), int(row["male_ppm"]), int(row["female_ppm"])) for row in read_rows("incidence.csv")
-    )
+    return tuple((int(row["age"]), int(row["male_ppm"]), int(row["female_ppm"])) for row in read_rows("incidence.csv"))
 
 
 @cache

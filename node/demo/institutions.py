@@ -131,9 +131,7 @@ class Platform(Institution):
 class Auditor(Institution):
     """Issues the blind index, confirms notices in its periods, co-signs batches in the next."""
 
-    def __init__(
-        self, name: str, key: SigningKey, registry: Registry, *, order: int, auditors: int, seed: int
-    ) -> None:
+    def __init__(self, name: str, key: SigningKey, registry: Registry, *, order: int, auditors: int, seed: int) -> None:
         super().__init__(name, key, registry)
         self._seed = seed
         self._noticed_on: dict[bytes, int] = {}
@@ -254,11 +252,7 @@ class Hospital(Institution):
         orders: list[Order] = []
         for claim in world.claims:
             is_due = world.today >= claim.filed_day + CERTIFICATE_DAYS
-            if (
-                claim.has_certificate
-                or not is_due
-                or claim.status not in {"eligible", "assigned", "investigated"}
-            ):
+            if claim.has_certificate or not is_due or claim.status not in {"eligible", "assigned", "investigated"}:
                 continue
             name = ("certificate", claim.claim)
             document = derive_token("record", claim.claim.hex())

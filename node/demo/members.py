@@ -42,9 +42,7 @@ class Membership(Struct):
 class Members:
     """All people of the demo."""
 
-    def __init__(
-        self, people: tuple[Person, ...], *, seed: int, rules_hash: bytes, registry: Registry
-    ) -> None:
+    def __init__(self, people: tuple[Person, ...], *, seed: int, rules_hash: bytes, registry: Registry) -> None:
         self.memberships = [self._build_membership(person, seed) for person in people]
         self.errands = Errands()
         self.strays = 0

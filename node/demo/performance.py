@@ -1,4 +1,5 @@
-"""One performance of the demo against real nodes, from the first applicant to the verdict, and the encore after it.
+"""One performance of the demo against real nodes, from the first applicant to the verdict, and the encore
+after it.
 
     fast part      block time runs a day in 0.7 s until the last day of the demo
     curtain        block time is real again: what is under way becomes final, nobody starts anything that needs days
@@ -82,7 +83,8 @@ class Performance:
         books_path: Path,
         show: Callable[[Progress], None],
     ) -> None:
-        """Prepare the actors; `keys` by organisation, `books_path` keeps the bank's books for a later encore."""
+        """Prepare the actors; `keys` by organisation, `books_path` keeps the bank's books for a later
+        encore."""
         cast, world = build_cast(genesis, keys, seed=script.seed, members=script.members, days=script.days)
         share, of = VALIDITY_SHARE
         self.backend = RestBackend(urls, plan=world.plan_name)

@@ -89,9 +89,7 @@ def draw_population(*, seed: int, count: int, days: int, benefits: tuple[Benefit
     )
     guardians = {person.guardian for person in people}
     # Who signs for a child stays: children leave first, and these families do not want to.
-    return tuple(
-        structs.replace(person, leave_day=None) if person.number in guardians else person for person in people
-    )
+    return tuple(structs.replace(person, leave_day=None) if person.number in guardians else person for person in people)
 
 
 def _draw_age(random: Random) -> tuple[AgeBand, int]:
@@ -125,9 +123,7 @@ def _draw_person(
         is_female=is_female,
         weight=weight,
         deposit_fen=deposit,
-        habit=random.choices([habit for habit, _ in _HABIT_WEIGHTS], [share for _, share in _HABIT_WEIGHTS])[
-            0
-        ],
+        habit=random.choices([habit for habit, _ in _HABIT_WEIGHTS], [share for _, share in _HABIT_WEIGHTS])[0],
         join_day=random.randint(20, max(21, days - 20)) if is_late else 0,
         leave_day=leave_day,
         guardian=random.choice(adults) if is_child and adults else None,
@@ -141,9 +137,7 @@ def _draw_case(
 ) -> Case | None:
     if random.random() >= get_incidence(age, is_female=is_female) * INCIDENCE_SCALE:
         return None
-    place = next(
-        i for i, benefit in enumerate(benefits) if benefit.age_from_years <= age <= benefit.age_to_years
-    )
+    place = next(i for i, benefit in enumerate(benefits) if benefit.age_from_years <= age <= benefit.age_to_years)
     benefit = benefits[place]
     severe = compute_severe_share(
         band,

@@ -66,9 +66,7 @@ def find_mistakes(record: SettlementFigures, caps: CapFigures) -> list[str]:
 
     def compare(what: str, claimed: int, found: int) -> None:
         if claimed != found:
-            mistakes.append(
-                f"settlement {record.number}: {what} is {claimed} in the record, {found} recomputed"
-            )
+            mistakes.append(f"settlement {record.number}: {what} is {claimed} in the record, {found} recomputed")
 
     compare("cost", record.cost, sum(item.asked + item.asked * item.fee_bp // BP for item in record.items))
     compare("cases", record.cases, sum(not item.is_carried for item in record.items))
@@ -109,9 +107,7 @@ def _find_wrong_charge(record: SettlementFigures, *, collected: int, need: int) 
     if record.per > 0 and collected - record.units_full >= goal:
         mistakes.append(f"{name}: a charge of {record.per - 1} would have collected enough")
     if record.units_part == 0 and collected >= need and record.per != -(-need // record.units):
-        mistakes.append(
-            f"{name}: nobody fell short, but {record.per} is not the cost shared by {record.units} units"
-        )
+        mistakes.append(f"{name}: nobody fell short, but {record.per} is not the cost shared by {record.units} units")
     return mistakes
 
 

@@ -159,9 +159,7 @@ class RestBackend:
         """Hand transactions over to the nodes in turn, blobs first; what no node takes now is tried again
         later."""
         for parcel in parcels:
-            self._waiting[parcel.transaction.tx_id] = _Waiting(
-                transaction=parcel.transaction, blob=parcel.blob
-            )
+            self._waiting[parcel.transaction.tx_id] = _Waiting(transaction=parcel.transaction, blob=parcel.blob)
         unsent = [waiting for waiting in self._waiting.values() if not waiting.is_sent]
         if not unsent:
             return
@@ -268,8 +266,6 @@ def read_outcome(tx_id: bytes, answer: JsonObject) -> Outcome:
     return Outcome(
         code=read_text(answer, "code"),
         tx_id=tx_id,
-        items=tuple(read_text(read_object(item), "code") for item in items)
-        if isinstance(items, list)
-        else (),
+        items=tuple(read_text(read_object(item), "code") for item in items) if isinstance(items, list) else (),
         deposit_code=deposit_code,
     )

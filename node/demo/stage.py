@@ -102,15 +102,11 @@ def build_cast(
     missing = [item.name for item in genesis.organisations if item.name not in keys]
     if missing or not names[ROLE_HOSPITAL]:
         raise ConfigError(field="keys", reason=f"no signing key of {', '.join(missing) or 'a hospital'}")
-    platform, custodian, hospital = (
-        names[role][0] for role in (ROLE_PLATFORM, ROLE_CUSTODIAN, ROLE_HOSPITAL)
-    )
+    platform, custodian, hospital = (names[role][0] for role in (ROLE_PLATFORM, ROLE_CUSTODIAN, ROLE_HOSPITAL))
     auditors = names[ROLE_AUDITOR]
     cast = Cast(
         members=Members(people, seed=seed, rules_hash=hash_terms(plan.terms), registry=registry),
-        bank=Bank(
-            keys[custodian], seed=seed, account=plan.account, closed_day=start_day - 1, registry=registry
-        ),
+        bank=Bank(keys[custodian], seed=seed, account=plan.account, closed_day=start_day - 1, registry=registry),
         platform=Platform(platform, keys[platform], registry),
         auditors=tuple(
             Auditor(name, keys[name], registry, order=order, auditors=len(auditors), seed=seed)
@@ -126,9 +122,7 @@ def build_cast(
 class Stage:
     """One performance: the actors, the chain between them, and what is on its way."""
 
-    def __init__(
-        self, backend: Backend, cast: Cast, world: World, *, chain_id: ChainId, validity_ms: int
-    ) -> None:
+    def __init__(self, backend: Backend, cast: Cast, world: World, *, chain_id: ChainId, validity_ms: int) -> None:
         """Prepare; `validity_ms` is how long, in block time, a transaction may take to be included."""
         self.cast = cast
         self.world = world

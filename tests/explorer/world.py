@@ -125,8 +125,7 @@ class World:
             for member in members
         )
         issued = tuple(
-            IndexIssueItem(member=member, person_index=sha256(b"person" + member), epoch=0)
-            for member in members
+            IndexIssueItem(member=member, person_index=sha256(b"person" + member), epoch=0) for member in members
         )
         return [
             self.sign(AccountVerify(items=verified), self.keys["custodian"]),
@@ -154,11 +153,7 @@ class World:
     def post_statement(self) -> Transaction:
         """Post the statement of the days since the last one, as the chain's own books have it."""
         account = self.chain.require(ACCOUNT, "demo-account")
-        days = [
-            day
-            for _, day in self.chain.scan(BOOKING_DAY, "demo-account", arity=2)
-            if account.statements == 0
-        ]
+        days = [day for _, day in self.chain.scan(BOOKING_DAY, "demo-account", arity=2) if account.statements == 0]
         received = sum(day.in_sum for day in days)
         return self.sign(
             StatementPost(

@@ -23,6 +23,7 @@ SKIP_TENURES = 2
 IDLE_MS = 1_000
 D_PAST_MS = 10_000
 D_FUTURE_MS = 1_000
+SWAP = sha256(b"swap the first validator")
 EPOCH_MS = 1_700_000_000_000
 """Wall time at the start of a simulation."""
 
@@ -160,12 +161,18 @@ def build_content(
         log_size=parent.content.header.log_size + len(items),
         log_root=sha256(b"log" + encode(items)),
         state_root=compute_state_root(parent, items) if state_root is None else state_root,
-        next_validators_hash=hash_validators(parent.validators),
+        next_validators_hash=hash_validators(compute_next_validators(parent, items)),
         reveal=bytes(32),
     )
-    return BlockContent(
-        block_hash=hash_header(header), header=header, parent_certificate=certificate, items=items
-    )
+    return BlockContent(block_hash=hash_header(header), header=header, parent_certificate=certificate, items=items)
+
+
+def compute_next_validators(parent: StoredBlock, items: tuple[Item, ...]) -> ValidatorSet:
+    """Return the set after a block: the toy transaction SWAP puts a new validator in the place of the
+    first."""
+    if any(item[0] == SWAP for item in items):
+        return (build_validator(len(parent.validators)), *parent.validators[1:])
+    return parent.validators
 
 
 def find_fault(parent: StoredBlock, content: BlockContent) -> str | None:
@@ -204,7 +211,7 @@ def apply_block(parent: StoredBlock, content: BlockContent, certificate: Certifi
         content=content,
         certificate=certificate,
         validators_head=parent.validators,
-        validators=parent.validators,
+        validators=compute_next_validators(parent, content.items),
         skips_before=parent.skips,
         skips=skips,
     )

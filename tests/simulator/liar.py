@@ -244,9 +244,7 @@ class Liar(Node):
             prepared_hash=hash_prepared(prepared),
         )
         return self.sign(
-            ViewChange(
-                body=body, signer=self.index, signature=UNSIGNED, certificate=certificate, prepared=prepared
-            )
+            ViewChange(body=body, signer=self.index, signature=UNSIGNED, certificate=certificate, prepared=prepared)
         )
 
     def _lead_astray(self) -> None:

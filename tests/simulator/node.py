@@ -11,7 +11,7 @@ from msgspec import Struct
 from chain.certificate import Certificate, vote_message
 from chain.codec import encode
 from chain.crypto import sha256
-from chain.types import Hash, Height, View
+from chain.types import Hash, Height, Signature, View
 from chain.validators import ValidatorSet, compute_quorum
 from consensus.core import begin, compute_parent_certificate, step
 from consensus.effects import (
@@ -53,7 +53,7 @@ from consensus.events import (
 )
 from consensus.guard_rules import GuardState, build_floor, build_guard, check_sign, record_signed
 from consensus.messages import Item, Message, OwnMessage, attach_signature, get_signed_bytes
-from consensus.start import Quarantine, compute_start
+from consensus.start import Quarantine, Resume, compute_start
 from consensus.state import State
 from tests.simulator import ledger
 from tests.simulator.ledger import CHAIN_ID, StoredBlock
@@ -66,6 +66,10 @@ JournalRecord = OwnMessage | KeepBlock | KeepPrepared | KeepNewView
 
 class Crashed(Exception):
     """The node died here."""
+
+
+class StoppedError(AssertionError):
+    """An honest node stops itself: it must never have a reason to."""
 
 
 class Disk:
@@ -121,12 +125,9 @@ class Node:
 
     # --- life and death
 
-    def boot(self) -> None:
-        """Start from the disk."""
-        self.boots += 1
-        self._reset()
-        own = tuple(record for record in self.disk.journal if isinstance(record, OwnMessage))
-        decision = compute_start(
+    def decide(self, own: tuple[OwnMessage, ...]) -> Resume | Quarantine:
+        """Compare guard and journal; a test of a missing check replaces this."""
+        return compute_start(
             key=self.key,
             chain_id=CHAIN_ID,
             head_height=self.head.height,
@@ -134,6 +135,13 @@ class Node:
             own=own,
             is_journal_broken=False,
         )
+
+    def boot(self) -> None:
+        """Start from the disk."""
+        self.boots += 1
+        self._reset()
+        own = tuple(record for record in self.disk.journal if isinstance(record, OwnMessage))
+        decision = self.decide(own)
         reason = decision.reason if isinstance(decision, Quarantine) else None
         if not isinstance(decision, Quarantine):
             self.disk.guard = decision.guard
@@ -240,7 +248,7 @@ class Node:
         self.faults.extend(effects.faults)
         for fault in effects.faults:
             if isinstance(fault, Stop):
-                raise AssertionError(f"node {self.index} stops: {fault.reason}")
+                raise StoppedError(f"node {self.index} stops: {fault.reason}")
             if isinstance(fault, EnterQuarantine):
                 self.on_quarantine(fault.reason)
         now, wall = self.world.now_ms, self.wall_ms
@@ -251,6 +259,10 @@ class Node:
 
     def on_quarantine(self, reason: str) -> None:
         raise AssertionError(f"node {self.index} stands in quarantine: {reason}")
+
+    def check_sign(self, guard: GuardState, message: OwnMessage) -> Signature | None:
+        """Ask the guard; a test of a missing guard replaces this."""
+        return check_sign(guard, message)
 
     def _persist(self, records: tuple[PersistRecord, ...]) -> list[OwnMessage]:
         """Guard and sign in memory, append and sync the journal, write the guard; die anywhere between."""
@@ -283,7 +295,7 @@ class Node:
         return signed
 
     def _sign(self, guard: GuardState, message: OwnMessage) -> tuple[OwnMessage, GuardState]:
-        stored = check_sign(guard, message)
+        stored = self.check_sign(guard, message)
         if stored is not None:
             return attach_signature(message, stored), guard
         message = attach_signature(message, ledger.sign(self.key, get_signed_bytes(message, CHAIN_ID)))
@@ -302,7 +314,7 @@ class Node:
             if self.boots == boots:
                 self.feed(TimerExpired(name, token, self.world.now_ms, self.wall_ms))
 
-        self.world.after(timer.duration_ms, expire)
+        self.world.start_timer(timer.duration_ms, expire)
 
     # --- blocks
 

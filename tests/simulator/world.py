@@ -66,6 +66,7 @@ class World:
         self.commit_times: dict[int, int] = {}
         self.signed: dict[int, dict[tuple[int, int, int], Hash]] = {}
         self.marks: dict[int, tuple[int, int, int]] = {}
+        self.does_audit_signatures = True
         self.steps = 0
         self.sent = 0
         self._queue: list[tuple[int, int, int, Callable[[], None]]] = []
@@ -81,6 +82,10 @@ class World:
         self._sequence += 1
         due = self.now_ms + max(delay_ms, 0)
         heapq.heappush(self._queue, (due, self.rng.randrange(1 << 30), self._sequence, action))
+
+    def start_timer(self, duration_ms: int, expire: Callable[[], None]) -> None:
+        """Run a timer of a node; a directed schedule lets them run out by hand."""
+        self.after(duration_ms, expire)
 
     def run_until(self, time_ms: int, is_done: Callable[[], bool] | None = None) -> bool:
         """Run to a time, or until something holds; return whether it does."""

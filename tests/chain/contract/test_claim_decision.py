@@ -302,3 +302,28 @@ def test_days_in_which_the_plan_is_stopped_do_not_count(world: ClaimWorld) -> No
     assert world.get_claim(claim_id).escalation == 0
     world.advance(1)
     assert world.get_claim(claim_id).escalation == 1
+
+
+# --- bribery (contract 7) ---
+
+
+@pytest.mark.parametrize("is_bribed_first", [False, True])
+def test_one_bribed_assessor_and_a_bribed_hospital_get_no_invented_patient_paid(is_bribed_first: bool) -> None:
+    """Whichever seat the bribed firm holds, the honest one differs, a third firm joins, and two of three decide."""
+    world = ClaimWorld()
+    world.add_member("ann")
+    claim_id, first, second = world.assign()
+    bribed = first if is_bribed_first else second
+    reports = {firm: {} if firm == bribed else NOT_FULFILLED for firm in (first, second)}
+    for firm, report in reports.items():
+        world.seal(claim_id, firm, **report)
+    for firm, report in reports.items():
+        world.open_report(claim_id, firm, **report)
+    world.certify(claim_id, "clinic", document="forged")
+    world.advance(2)
+    third = world.list_firms(claim_id)[2]
+    world.seal(claim_id, third, **NOT_FULFILLED)
+    world.open_report(claim_id, third, **NOT_FULFILLED)
+    assert world.refused(lambda: world.decide(claim_id)) == "no_majority"
+    world.advance(35)
+    assert world.get_claim(claim_id).status == CLAIM_REJECTED

@@ -5,6 +5,7 @@ import hashlib
 import pytest
 from msgspec.structs import replace
 
+from chain.codec import Codec, encode
 from chain.contract import beacon
 from chain.contract.calendar import compute_date
 from chain.contract.calls import (
@@ -20,6 +21,7 @@ from chain.contract.calls import (
 )
 from chain.contract.claim_report import hash_report
 from chain.contract.claim_status import get_active
+from chain.contract.events import Event
 from chain.contract.tables import (
     BEACON,
     CLAIM,
@@ -269,3 +271,19 @@ def test_an_illness_in_the_waiting_period_gives_the_shares_back_in_the_next_sett
     assert (claim.status, claim.paid) == (CLAIM_PAID, shares)
     assert (path.member(member).aid_received, path.member(member).claim) == (0, None)
     path.commit_block()
+
+
+def test_every_event_of_a_path_is_encoded_canonically_and_names_no_member_beside_its_claim(path: ClaimPath) -> None:
+    members = join(path, 3)
+    path.advance(2)
+    claim_id = path.file("m1", members[1], day=path.today, cause=1)
+    path.draw()
+    path.report(claim_id)
+    path.succeed("platform", ClaimDecide(claim=claim_id, is_approved=True, row=0, clauses=()))
+    path.advance_to_day_of_month(10)
+    codec: Codec[Event] = Codec(Event, 65_536, "event")
+    seen = [event for event in path.events if getattr(event, "claim", None) == claim_id]
+    assert len(seen) > 12
+    for event in seen:
+        assert codec.decode(encode(event)) == event
+        assert members[1] not in [getattr(event, name) for name in event.__struct_fields__]
