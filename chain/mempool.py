@@ -184,9 +184,7 @@ class Mempool:
         transactions_max, bytes_max = self.get_share(ingress)
         if len(share.queue) >= transactions_max or share.bytes_count + size > bytes_max:
             self._full += 1
-            raise Refusal(
-                "pool_full", ingress=ingress, transactions=len(share.queue), bytes=share.bytes_count
-            )
+            raise Refusal("pool_full", ingress=ingress, transactions=len(share.queue), bytes=share.bytes_count)
 
     def get_share(self, ingress: int) -> tuple[int, int]:
         """Return how many transactions and bytes one ingress validator may have here."""
@@ -281,9 +279,7 @@ class Mempool:
                 due.extend(bucket)
                 heapq.heappop(self._bucket_keys)
                 continue
-            due.extend(
-                tx_id for tx_id in bucket if self._waiting[tx_id].transaction.body.valid_until_ms <= block_ms
-            )
+            due.extend(tx_id for tx_id in bucket if self._waiting[tx_id].transaction.body.valid_until_ms <= block_ms)
             break
         removed = self._remove(due)
         self._expired += len(removed)

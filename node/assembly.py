@@ -8,22 +8,18 @@ from typing import assert_never
 from chain.block import Block
 from chain.codec import encode
 from chain.contract.tables import BEACON
-from chain.crypto import sha256
 from chain.errors import ConfigError, GongjiError, InvariantViolation
-from chain.execution import Executed
 from chain.genesis import Genesis, compute_chain_id
 from chain.ledger import Ledger
-from chain.mempool import Mempool, PoolLimits, Waiting
+from chain.mempool import Mempool, PoolLimits
 from chain.store import Store
+from chain.transaction import Transaction
 from chain.types import Hash, PublicKey
-from chain.validation import get_blob_hash
 from consensus.config import Config
-from consensus.effects import EnterQuarantine, Evidence, Fault, Note, Stop
-from consensus.events import BlockContent, Received, RequestOverdue, Restored, Start
+from consensus.events import BlockContent, Received, Restored, Start
 from consensus.events import PeerDown as CorePeerDown
 from consensus.events import PeerUp as CorePeerUp
-from consensus.messages import Activity, Kind, decode_message
-from consensus.rules import get_leader
+from consensus.messages import Kind, decode_message
 from explorer.app import build_app
 from explorer.settings import ExplorerSettings, HttpLimits
 from node.blob_pool import BlobPool
@@ -34,6 +30,7 @@ from node.condition import NodeCondition
 from node.config import NodeConfig, parse_address
 from node.cosigner import Cosigner
 from node.fetching import Fetching
+from node.follower import Follower
 from node.gossip import Gossip
 from node.guard import open_guard
 from node.http_server import ConnectionLimits, RestServer, build_server
@@ -41,10 +38,9 @@ from node.intake import Intake
 from node.journal import open_journal
 from node.keys import KeyKind, load_key, load_secret
 from node.logs import LogThrottle, get_logger
-from node.metrics import BlockFigures, NodeMetrics
+from node.metrics import NodeMetrics
 from node.pool_journal import PoolJournal
 from node.reader import StoreReader
-from node.request_watch import RequestWatch
 from node.reveal import load_reveal
 from node.runtime import Runtime
 from node.signer import Signer, compute_restart
@@ -56,8 +52,6 @@ from p2p import Event as MeshEvent
 
 SOFTWARE = f"gongji/{version('gongji')}"
 REFUSED_LOG_MS = 10_000
-MISSING_BLOBS_MAX = 10_000
-"""Blobs of synced blocks still to be fetched; beyond it they are left to a later sync."""
 
 
 class Node:
@@ -86,9 +80,7 @@ class Node:
         own = genesis.validators[self.own_index]
         self.organisation = own.organisation
         if own.checkpoint_key != checkpoint_key.public_key:
-            raise ConfigError(
-                field="keys.checkpoint", reason="is not the checkpoint key of this validator in genesis"
-            )
+            raise ConfigError(field="keys.checkpoint", reason="is not the checkpoint key of this validator in genesis")
         self._reveal = load_reveal(Path(config.keys.reveal))
         self.metrics = NodeMetrics(
             version=SOFTWARE, chain_id=compute_chain_id(genesis).hex(), validator=own.organisation
@@ -99,10 +91,7 @@ class Node:
         self.candidates = Candidates(self.mempool.get)
         self.blobs = BlobPool(ingress_count=len(genesis.validators))
         self.waiters = Waiters()
-        self.pool_journal = PoolJournal(
-            data / "pool", self.ledger.chain_id, bytes_max=config.pool.journal_bytes_max
-        )
-        self._missing_blobs: dict[bytes, None] = {}
+        self.pool_journal = PoolJournal(data / "pool", self.ledger.chain_id, bytes_max=config.pool.journal_bytes_max)
         self._worker = BlockWorker(
             ledger=self.ledger,
             mempool=self.mempool,
@@ -111,8 +100,8 @@ class Node:
             validator_key=key.public_key,
             reveal_next=self._find_reveal,
             get_last_link=self._get_last_link,
-            has_blob=lambda blob_hash: self.intake.has_blob(blob_hash),
-            on_evicted=lambda transaction: self.intake.on_evicted(transaction),
+            has_blob=self._has_blob,
+            on_evicted=self._on_evicted,
         )
         self._guard = open_guard(Path(config.guard))
         journal, self._journal_contents = open_journal(
@@ -136,6 +125,17 @@ class Node:
             journal=journal,
             load_block=self._load_block,
         )
+        self.follower = Follower(
+            ledger=self.ledger,
+            mempool=self.mempool,
+            blobs=self.blobs,
+            journal=self.pool_journal,
+            waiters=self.waiters,
+            metrics=self.metrics,
+            worker=self._worker,
+            clock=self._clock,
+            own_index=self.own_index,
+        )
         self.mesh = self._build_mesh(config, genesis)
         parameters = genesis.parameters
         self.runtime = Runtime(
@@ -154,7 +154,7 @@ class Node:
             worker=self._worker,
             signer=self.signer,
             network=self.mesh,
-            observer=self,
+            observer=self.follower,
             clock=self._clock,
             stop=stop,
         )
@@ -164,7 +164,7 @@ class Node:
             candidates=self.candidates,
             worker=self._worker,
             network=self.mesh,
-            keep_blobs=self._keep_blobs,
+            keep_blobs=self.follower.keep_blobs,
         )
         self.runtime.fetcher = self._fetching
         self.intake = Intake(
@@ -188,7 +188,6 @@ class Node:
             release=self.mesh.release,
         )
         self.intake.gossip = self.gossip
-        self._watch = RequestWatch(request_timeout_ms=parameters.request_timeout_ms)
         self._cosigner = Cosigner(
             ledger=self.ledger,
             key=checkpoint_key,
@@ -196,6 +195,13 @@ class Node:
             broadcast=self.mesh.broadcast,
             now_ms=self._clock.now_ms,
             wall_ms=self._clock.wall_ms,
+        )
+        self.follower.connect(
+            runtime=self.runtime,
+            fetching=self._fetching,
+            intake=self.intake,
+            gossip=self.gossip,
+            cosigner=self._cosigner,
         )
         self.server = self._build_server(config, genesis)
 
@@ -236,9 +242,7 @@ class Node:
         return Mesh(mesh_config, build_frame_kinds(), peers, self._on_mesh_event)
 
     def _build_server(self, config: NodeConfig, genesis: Genesis) -> RestServer:
-        limits = HttpLimits(
-            requests_per_s=config.api.requests_per_s, requests_burst=config.api.requests_burst
-        )
+        limits = HttpLimits(requests_per_s=config.api.requests_per_s, requests_burst=config.api.requests_burst)
         settings = ExplorerSettings(
             software_version=version("gongji"),
             cursor_key=load_secret(Path(config.keys.cursor_secret)),
@@ -256,7 +260,7 @@ class Node:
             clock=self._clock,
             data_dir=self._data_dir,
             free_bytes_min=config.disk.free_bytes_min,
-            refresh_metrics=self.refresh_metrics,
+            refresh_metrics=self.follower.refresh_metrics,
         )
         app = build_app(
             StoreReader(self._store, genesis),
@@ -316,6 +320,12 @@ class Node:
             raise InvariantViolation("the state has no beacon")
         return beacon.links[self.own_index]
 
+    def _has_blob(self, blob_hash: bytes) -> bool:
+        return self.intake.has_blob(blob_hash)
+
+    def _on_evicted(self, transaction: Transaction) -> None:
+        self.intake.on_evicted(transaction)
+
     def _load_block(self, content: BlockContent) -> Block:
         executed = self.candidates.get_executed(content.block_hash)
         transactions = executed.transactions if executed else self.candidates.assemble(content)
@@ -371,131 +381,7 @@ class Node:
         finally:
             self.mesh.release(frame)
 
-    # --- blobs ---
-
-    def _keep_blobs(self, blobs: tuple[bytes, ...]) -> None:
-        found = []
-        for blob in blobs:
-            blob_hash = bytes(sha256(blob))
-            if blob_hash in self._missing_blobs:
-                del self._missing_blobs[blob_hash]
-                found.append(blob)
-            else:
-                self.blobs.add(blob, ingress=self.own_index, wall_ms=self._clock.wall_ms())
-        if found:
-            self.ledger.put_blobs(found)
-
-    def collect_blobs(self, executed: Executed) -> list[bytes]:
-        """Return the held blobs that the block's transactions name; note what is missing."""
-        blobs = []
-        for transaction in executed.transactions:
-            blob_hash = get_blob_hash(transaction)
-            if blob_hash is None:
-                continue
-            blob = self.blobs.get(blob_hash)
-            if blob is not None:
-                blobs.append(blob)
-            elif not self.ledger.has_blob(blob_hash) and len(self._missing_blobs) < MISSING_BLOBS_MAX:
-                self._missing_blobs[blob_hash] = None
-        return blobs
-
-    # --- what the runtime reports ---
-
-    def on_committed(self, executed: Executed, *, expired: list[Waiting], write_seconds: float) -> None:
-        """Wake who waits, forget what is done, sign a checkpoint, watch the leader."""
-        header = executed.header
-        ids = [transaction.tx_id for transaction in executed.transactions]
-        done: list[bytes] = list(ids)
-        for transaction in executed.transactions:
-            blob_hash = get_blob_hash(transaction)
-            if blob_hash is not None:
-                self.blobs.remove(blob_hash)
-                done.append(blob_hash)
-        self.pool_journal.forget(done)
-        self.waiters.on_settled(ids)
-        self.waiters.on_height(header.height)
-        self.intake.on_expired(expired)
-        self._fetching.on_committed()
-        peers = tuple(index for index in range(len(self.ledger.validators)) if index != self.own_index)
-        for blob_hash in list(self._missing_blobs)[:8]:
-            self._fetching.want_blob(blob_hash, peers)
-        self._cosigner.on_committed(header)
-        self._watch_leader(executed)
-        self._count(executed, write_seconds)
-
-    def _watch_leader(self, executed: Executed) -> None:
-        state = self.runtime.state
-        if state is None:
-            return
-        now, wall = self.runtime.times()
-        leader = get_leader(state, state.view)
-        self._watch.on_leader(leader, now_ms=now)
-        parameters = self.ledger.genesis.parameters
-        has_room = len(executed.transactions) * 2 < parameters.block_transactions_max
-        if not has_room or len(self.mempool) == 0:
-            return
-        waiting = self.mempool.get_oldest_includable(block_ms=executed.header.timestamp_ms, count_max=64)
-        is_leaders = executed.header.proposer == self.ledger.validators[leader].key
-        overdue = self._watch.find_overdue(
-            waiting, proposer=leader if is_leaders else -1, has_room=has_room, now_ms=now
-        )
-        if overdue:
-            for entry in waiting:
-                self.gossip.offer(entry.transaction)
-            self.runtime.feed(RequestOverdue(leader=leader, tx_ids=overdue, now_ms=now, wall_ms=wall))
-
-    def _count(self, executed: Executed, write_seconds: float) -> None:
-        execute_seconds, self._worker.execute_seconds = self._worker.execute_seconds, 0.0
-        state = self.runtime.state
-        self.metrics.count_block(
-            BlockFigures(
-                height=executed.header.height,
-                transactions=len(executed.transactions),
-                failed=sum(receipt.outcome != 0 for receipt in executed.outcomes),
-                bytes_count=sum(len(transaction.raw) for transaction in executed.transactions),
-                view=0 if state is None else state.view,
-                execute_seconds=execute_seconds,
-                write_seconds=write_seconds,
-            )
-        )
-
-    def on_fault(self, fault: Fault) -> None:
-        """Log and count what the core noticed."""
-        match fault:
-            case Note(code=code, peer=peer, detail=detail):
-                self.metrics.faults.labels(code).inc()
-                self._log.debug("note", code=code, peer=peer, detail=detail)
-            case Evidence(signer=signer):
-                self.metrics.faults.labels("evidence").inc()
-                self._log.error(
-                    "evidence", validator=signer, first=repr(fault.first), second=repr(fault.second)
-                )
-            case EnterQuarantine(reason=reason):
-                self.metrics.faults.labels("quarantine").inc()
-                self._log.error("quarantine", reason=reason)
-            case Stop(reason=reason):
-                self._log.error("stop", reason=reason)
-            case _:
-                assert_never(fault)
-
-    def on_failure(self, error: Exception) -> None:
-        """Log where a step failed."""
-        self._log.error("step_failed", error=repr(error), exc_info=error)
-
-    def refresh_metrics(self) -> None:
-        """Set the gauges before they are read."""
-        statistics = self.mempool.get_statistics()
-        self.metrics.pool_transactions.set(statistics.transactions)
-        self.metrics.pool_bytes.set(statistics.bytes_count)
-        self.metrics.journal_bytes.labels("pool").set(self.pool_journal.bytes_count)
-        self.metrics.height.set(self.ledger.height)
-        state = self.runtime.state
-        if state is not None:
-            self.metrics.view.set(state.view)
-            self.metrics.peers_connected.set(sum(peer.is_connected for peer in state.peers))
-            self.metrics.is_voting.set(1 if state.activity is Activity.VOTING else 0)
-        age_ms = self._clock.wall_ms() - self.runtime.build_head().wall_ms
-        self.metrics.head_age_seconds.set(age_ms / 1000)
+    # --- what people ask ---
 
     def get_checkpoint(self) -> bytes | None:
         """Return the newest checkpoint that more than f validators signed."""

@@ -51,7 +51,7 @@ Fresh = Annotated[bool, typer.Option("--fresh", help="Remove the network that is
 
 
 @app.command()
-def devnet(  # noqa: PLR0913, PLR0917 - each is an option of the command line
+def devnet(  # noqa: PLR0917 - each is an option of the command line
     directory: Directory = Path(".devnet"),
     port: Port = 8400,
     nodes: Nodes = 4,

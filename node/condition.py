@@ -19,7 +19,8 @@ from explorer.reader import (
 )
 from node.intake import Intake
 from node.metrics import NodeMetrics
-from node.runtime import Clock, Runtime
+from node.ports import Clock
+from node.runtime import Runtime
 from node.waiting import Waiters
 
 FRESH_MARGIN_MS = 10_000

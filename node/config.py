@@ -138,9 +138,7 @@ def parse_address(text: str, *, field: str) -> tuple[str, int]:
     """
     host, colon, port_text = text.rpartition(":")
     if not colon or not port_text.isascii() or not port_text.isdigit() or not 1 <= int(port_text) <= PORT_MAX:
-        raise ConfigError(
-            field=field, reason=f"{text!r} has no port from 1 to {PORT_MAX}: host:port is needed"
-        )
+        raise ConfigError(field=field, reason=f"{text!r} has no port from 1 to {PORT_MAX}: host:port is needed")
     if host.startswith("[") and host.endswith("]"):
         try:
             return str(ipaddress.IPv6Address(host[1:-1])), int(port_text)
@@ -151,9 +149,7 @@ def parse_address(text: str, *, field: str) -> tuple[str, int]:
     return host, int(port_text)
 
 
-def render_config(
-    *, name: str, genesis: str, chain_id: str, p2p: str, api: str, log_format: str = "json"
-) -> str:
+def render_config(*, name: str, genesis: str, chain_id: str, p2p: str, api: str, log_format: str = "json") -> str:
     """Return the TOML of a node whose files lie where `init` puts them."""
     return (
         f'name = "{name}"\n'

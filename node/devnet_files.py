@@ -180,9 +180,7 @@ def create_devnet(
         organisations=tuple(
             load_organisation_card(directory / item.directory / ORGANISATION_CARD) for item in organisations
         ),
-        validators=tuple(
-            load_validator_card(directory / node.directory / VALIDATOR_CARD) for node in members
-        ),
+        validators=tuple(load_validator_card(directory / node.directory / VALIDATOR_CARD) for node in members),
         plans=plans,
         parameters=parameters,
         clock=clock,

@@ -21,7 +21,8 @@ from chain.types import Hash, TxId
 from consensus.events import BlockContent
 from node.block_work import BlockWorker
 from node.candidates import Candidates
-from node.runtime import Network, Runtime
+from node.ports import Network
+from node.runtime import Runtime
 from node.wire import (
     BLOBS,
     BLOBS_WANTED,

@@ -15,8 +15,12 @@ DIRECTORY_MODE = 0o700
 
 
 def create_directory(path: Path) -> None:
-    """Create a directory, its parents included, for its owner only; one that exists is left as it is."""
+    """Create a directory durably, its parents included, for its owner only; an existing one is left as it
+    is."""
+    missing = [folder for folder in (path, *path.parents) if not folder.exists()]
     path.mkdir(mode=DIRECTORY_MODE, parents=True, exist_ok=True)
+    for folder in missing:
+        sync_directory(folder.parent)
 
 
 def create_file(path: Path, content: bytes, *, mode: int = SECRET_MODE) -> None:

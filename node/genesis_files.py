@@ -90,8 +90,7 @@ def build_genesis(
         organisations=organisations,
         validators=validators,
         plans=tuple(
-            GenesisPlan(plan=plan, account=account, opening_fen=0, terms=terms)
-            for plan, account, terms in plans
+            GenesisPlan(plan=plan, account=account, opening_fen=0, terms=terms) for plan, account, terms in plans
         ),
         clock=clock,
     )
@@ -197,9 +196,7 @@ def describe_genesis(genesis: Genesis) -> list[tuple[str, str]]:
         lines.append((f"{role_name}s" if len(names) > 1 else role_name, ", ".join(names)))
     lines += [(f"plan {plan.plan}", f"{plan.terms.name}, account {plan.account}") for plan in genesis.plans]
     if genesis.clock:
-        lines.append(
-            ("DEVELOPMENT CLOCK", f"block time runs on {len(genesis.clock)} points, not on the wall clock")
-        )
+        lines.append(("DEVELOPMENT CLOCK", f"block time runs on {len(genesis.clock)} points, not on the wall clock"))
     return lines
 
 

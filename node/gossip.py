@@ -12,8 +12,8 @@ from time import perf_counter
 from chain.codec import encode
 from chain.errors import GongjiError
 from chain.transaction import Transaction, decode_transaction
-from p2p.events import FrameReceived
 from node.wire import TRANSACTIONS, TRANSACTIONS_BYTES_MAX, Transactions, transactions_codec
+from p2p.events import FrameReceived
 
 SLICE_SECONDS = 0.004
 """Longest stretch of the event loop that incoming transactions may take at a time."""

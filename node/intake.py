@@ -22,7 +22,8 @@ from node.blob_pool import BlobPool
 from node.gossip import Gossip
 from node.metrics import NodeMetrics
 from node.pool_journal import PoolJournal, PoolRecord, PoolRecordKind
-from node.runtime import Clock, Runtime
+from node.ports import Clock
+from node.runtime import Runtime
 from node.submit_api import HeldBlob, SubmitResult
 from node.waiting import Waiters
 

@@ -110,8 +110,7 @@ class Journal:
             raise InvariantViolation(f"{len(wanted)} records in one group")
         group = self._group + 1
         parts = [
-            encode_record(record, group=group, index=index, count=len(wanted))
-            for index, record in enumerate(wanted)
+            encode_record(record, group=group, index=index, count=len(wanted)) for index, record in enumerate(wanted)
         ]
         content = b"".join(data for data, _ in parts)
         if self.bytes_count + len(content) > JOURNAL_BYTES_MAX:

@@ -146,9 +146,7 @@ def parse_record(content: bytes, start: int) -> RawRecord | None:
     if zlib.crc32(memoryview(content)[start + _CRC_FROM : end]) != crc:
         return None
     payload = content[start + _RECORD.size : end]
-    return RawRecord(
-        height=height, group=group, kind=kind, index=index, count=count, payload=payload, end=end
-    )
+    return RawRecord(height=height, group=group, kind=kind, index=index, count=count, payload=payload, end=end)
 
 
 def is_torn_tail(content: bytes, start: int, last: RawRecord | None) -> bool:

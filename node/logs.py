@@ -19,9 +19,7 @@ THROTTLED_EVENTS_MAX = 1_024
 _QUIET_LOGGERS = ("httpx", "httpcore", "asyncio")
 
 
-def configure_logs(
-    *, log_format: LogFormat, level: LogLevel, stream: TextIO | None = None, **context: str
-) -> None:
+def configure_logs(*, log_format: LogFormat, level: LogLevel, stream: TextIO | None = None, **context: str) -> None:
     """Set up logging of this process; `context` (node, chain) is on every line."""
     output = sys.stderr if stream is None else stream
     number = logging.getLevelNamesMapping()[level.upper()]

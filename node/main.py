@@ -36,9 +36,7 @@ def run_node(config_path: Path) -> int:
     chain_id = compute_chain_id(genesis)
     if config.chain_id and config.chain_id != chain_id.hex():
         raise ConfigError(field="chain_id", reason=f"the genesis file is of chain {chain_id.hex()}")
-    configure_logs(
-        log_format=config.log.format, level=config.log.level, node=config.name, chain=chain_id.hex()[:16]
-    )
+    configure_logs(log_format=config.log.format, level=config.log.level, node=config.name, chain=chain_id.hex()[:16])
     wrong = self_check()
     if wrong:
         raise ConfigError(field="libsodium", reason=f"decides otherwise than the rule: {', '.join(wrong)}")
@@ -59,11 +57,9 @@ async def _run(config: NodeConfig, genesis: Genesis) -> int:
         loop.add_signal_handler(number, stopping.set)
     try:
         listener = _listen(config)
-        node = Node(
-            config, genesis, boot_id=secrets.token_bytes(16), nonce=secrets.token_bytes(16), stop=stop
-        )
+        node = Node(config, genesis, boot_id=secrets.token_bytes(16), nonce=secrets.token_bytes(16), stop=stop)
     except (StoreError, InvariantViolation, OSError) as error:
-        log.error("not_started", reason=str(error))
+        log.error("not_started", reason=str(error))  # noqa: TRY400 - one line for the operator, no trace
         return EXIT_FAILURE
     try:
         await _serve(node, config, listener, stopping)
@@ -110,7 +106,9 @@ def _listen(config: NodeConfig) -> socket.socket:
     """Listen for REST; raise `ConfigError` where the address cannot be had."""
     host, port = parse_address(config.listen.api, field="listen.api")
     try:
-        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=1_024)
+        return socket.create_server(
+            (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=1_024
+        )
     except OSError as error:
         raise ConfigError(field="listen.api", reason=f"{config.listen.api}: {error.strerror}") from error
 

@@ -42,9 +42,7 @@ class NodeMetrics:
         registry = self._registry = CollectorRegistry()
         ProcessCollector(registry=registry)
         PlatformCollector(registry=registry)
-        info = Gauge(
-            "gongji_info", "What runs here; always 1", ["version", "chain_id", "validator"], registry=registry
-        )
+        info = Gauge("gongji_info", "What runs here; always 1", ["version", "chain_id", "validator"], registry=registry)
         info.labels(version, chain_id, validator).set(1)
 
         self.height = Gauge("gongji_height", "Height of the last committed block", registry=registry)
@@ -75,17 +73,13 @@ class NodeMetrics:
             "gongji_stage_seconds", "Time of the event loop by stage", ["stage"], registry=registry
         )
 
-        self.pool_transactions = Gauge(
-            "gongji_pool_transactions", "Transactions in the pool", registry=registry
-        )
+        self.pool_transactions = Gauge("gongji_pool_transactions", "Transactions in the pool", registry=registry)
         self.pool_bytes = Gauge("gongji_pool_bytes", "Their bytes", registry=registry)
         self.refused = Counter(
             "gongji_refused", "Transactions refused, by code and by who handed them in", ["code", "source"],
             registry=registry,
         )  # fmt: skip
-        self.journal_bytes = Gauge(
-            "gongji_journal_bytes", "Size of a journal", ["journal"], registry=registry
-        )
+        self.journal_bytes = Gauge("gongji_journal_bytes", "Size of a journal", ["journal"], registry=registry)
         self.sync_seconds = Histogram(
             "gongji_sync_seconds", "Time of one durable write", ["file"], buckets=_SECONDS, registry=registry
         )

@@ -9,14 +9,14 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from time import perf_counter
-from typing import Protocol, assert_never
+from typing import assert_never
 
 from chain.certificate import Certificate
 from chain.clock import to_wall_ms
 from chain.errors import InvalidBlock, InvariantViolation
 from chain.execution import Executed
 from chain.ledger import Ledger
-from chain.mempool import Mempool, Waiting
+from chain.mempool import Mempool
 from chain.types import Hash, View
 from chain.validation import BlobMissing, HeldUntil
 from consensus import core
@@ -30,10 +30,8 @@ from consensus.effects import (
     Effects,
     EnterQuarantine,
     Evidence,
-    Fault,
     FetchBlock,
     Note,
-    PersistRecord,
     Send,
     SetTimer,
     Stop,
@@ -58,72 +56,11 @@ from consensus.messages import Message, OwnMessage, encode_message, get_kind
 from consensus.state import State
 from node.block_work import BlockWorker, build_content
 from node.candidates import BodiesMissing, Candidates, RootMismatch
+from node.ports import Clock, Fetcher, Network, Observer, Signer
 from node.wire import CONSENSUS_FIRST
 
 BODIES_WAIT_MS = 3_000
 """How long a check waits for bodies before it is answered UNAVAILABLE."""
-
-
-class Clock(Protocol):
-    """Wall and monotonic time."""
-
-    def wall_ms(self) -> int:
-        """Return milliseconds since 1970."""
-
-    def now_ms(self) -> int:
-        """Return monotonic milliseconds."""
-
-
-class Signer(Protocol):
-    """Guard and journal together: makes own messages durable before they may be sent."""
-
-    def persist(self, records: tuple[PersistRecord, ...]) -> list[OwnMessage]:
-        """Sign, journal and sync; return the signed messages in order. Raises on a refusal or a failed disk."""
-
-    def drop_below(self, height: int) -> None:
-        """Drop journal records of heights up to and including this one: their batch is durable."""
-
-
-class Network(Protocol):
-    """What the runtime sends through."""
-
-    def send(self, index: int, kind: int, payload: bytes) -> bool:
-        """Queue a frame for a peer."""
-
-    def broadcast(self, kind: int, payload: bytes) -> int:
-        """Queue a frame for all peers; return for how many."""
-
-
-class Fetcher(Protocol):
-    """Asks peers for what is missing."""
-
-    def want_bodies(self, tx_ids: tuple[bytes, ...], holders: tuple[int, ...]) -> None:
-        """Ask for bodies."""
-
-    def want_blob(self, blob_hash: bytes, holders: tuple[int, ...]) -> None:
-        """Ask for a blob."""
-
-    def want_content(self, block_hash: bytes, holders: tuple[int, ...]) -> None:
-        """Ask for a block's content by its hash, until the height moves."""
-
-    def catch_up(self, height: int, peer: int) -> None:
-        """Fetch committed blocks from a peer."""
-
-
-class Observer(Protocol):
-    """Told of what happened, for metrics, waiting clients and logs."""
-
-    def collect_blobs(self, executed: Executed) -> list[bytes]:
-        """Return the held blobs that the block's transactions name: they are written with it."""
-
-    def on_committed(self, executed: Executed, *, expired: list[Waiting], write_seconds: float) -> None:
-        """A block is durable; `expired` left the pool with it."""
-
-    def on_fault(self, fault: Fault) -> None:
-        """The core noticed something."""
-
-    def on_failure(self, error: Exception) -> None:
-        """A step failed; the node stops."""
 
 
 class Runtime:
@@ -203,7 +140,7 @@ class Runtime:
         """Run; whatever fails of ours stops the node rather than let it go on from a wrong state."""
         try:
             work()
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001
             # Also what nobody foresaw: a validator that goes on after a failed step could contradict itself.
             self._observer.on_failure(error)
             self.halt(f"{type(error).__name__}: {error}")
@@ -430,9 +367,7 @@ class Runtime:
         self._observer.on_committed(executed, expired=expired, write_seconds=write_seconds)
         now, wall = self.times()
         self._queue.append(
-            Committed(
-                head=self.build_head(), has_transactions=self._had_transactions, now_ms=now, wall_ms=wall
-            )
+            Committed(head=self.build_head(), has_transactions=self._had_transactions, now_ms=now, wall_ms=wall)
         )
 
     def commit_synced(self, executed: Executed, certificate: Certificate) -> None:
@@ -487,9 +422,7 @@ class Runtime:
             return
         content: BlockContent = build_content(executed)
         self.candidates.add_content(content)
-        self._queue.append(
-            Built(height=build.height, view=build.view, content=content, now_ms=now, wall_ms=wall)
-        )
+        self._queue.append(Built(height=build.height, view=build.view, content=content, now_ms=now, wall_ms=wall))
 
     # --- pool ---
 

@@ -174,8 +174,6 @@ def compute_restart(
             if state != guard.state:
                 guard.write(state)
             mark = state.mark
-            return Restart(
-                quarantine=None, mark=None if mark is None else (mark.height, mark.view, mark.step)
-            )
+            return Restart(quarantine=None, mark=None if mark is None else (mark.height, mark.view, mark.step))
         case _:
             assert_never(start)

@@ -53,9 +53,7 @@ def make_pool(
         signer_transactions_max=signer_max,
         organisation_transactions_max=200,
     )
-    return Mempool(
-        limits, parameters, ingress_count=ingress_count, home=home, organisation_keys=organisations
-    )
+    return Mempool(limits, parameters, ingress_count=ingress_count, home=home, organisation_keys=organisations)
 
 
 def check_sums(pool: Mempool, expected: dict[TxId, Transaction]) -> None:

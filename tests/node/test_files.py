@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 
 from chain.errors import ConfigError, StoreError
-from node.files import create_file, read_file, read_secret, write_all
+from node import files
+from node.files import create_directory, create_file, read_file, read_secret, write_all
 
 
 def test_created_file_has_its_mode_whatever_the_umask_says(tmp_path: Path) -> None:
@@ -67,3 +68,14 @@ def test_s8_disk_that_is_full_is_a_store_error(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(os, "write", fail)
     with pytest.raises(StoreError, match="No space left"):
         write_all(0, b"1")
+
+
+def test_s9_names_of_new_folders_are_synced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[Path] = []
+    monkeypatch.setattr(files, "sync_directory", synced.append)
+    create_directory(tmp_path / "a" / "b")
+    assert (tmp_path / "a" / "b").stat().st_mode & 0o777 == 0o700
+    assert set(synced) == {tmp_path, tmp_path / "a"}
+    synced.clear()
+    create_directory(tmp_path / "a" / "b")
+    assert synced == []

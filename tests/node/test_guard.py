@@ -99,9 +99,7 @@ def test_write_torn_at_every_byte_leaves_the_state_before_or_after_it(tmp_path: 
     guard.write(make_state(last))
     guard.close()
     after = path.read_bytes()
-    changed = [
-        offset for offset in range(len(after)) if before[offset : offset + 1] != after[offset : offset + 1]
-    ]
+    changed = [offset for offset in range(len(after)) if before[offset : offset + 1] != after[offset : offset + 1]]
     assert changed[-1] - changed[0] < SLOT_BYTES
     for end in range(changed[0], changed[-1] + 1):
         path.write_bytes(after[:end] + before[end:])
@@ -167,9 +165,7 @@ def test_end_of_a_quarantine_raises_the_floor_in_both_slots(tmp_path: Path) -> N
     guard.close()
     content = path.read_bytes()
     for place in (0, 1):
-        path.write_bytes(
-            content[: place * SLOT_BYTES] + bytes(SLOT_BYTES) + content[(place + 1) * SLOT_BYTES :]
-        )
+        path.write_bytes(content[: place * SLOT_BYTES] + bytes(SLOT_BYTES) + content[(place + 1) * SLOT_BYTES :])
         state = load(path).state
         assert state is not None and (state.floor, state.mark) == (40, None)
 
@@ -194,9 +190,7 @@ def test_guard_of_another_chain_is_kept_beside_when_it_is_replaced(tmp_path: Pat
     assert state is not None and (state.chain_id, state.floor) == (other, 7)
 
 
-def test_s10_guard_that_failed_to_sync_writes_nothing_more(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_s10_guard_that_failed_to_sync_writes_nothing_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     guard = make_guard(tmp_path / "guard", range(1, 3))
 
     def fail(descriptor: int) -> None:

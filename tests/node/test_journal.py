@@ -42,12 +42,8 @@ def make_groups(heights: range) -> list[list[JournalRecord]]:
     return groups
 
 
-def open_at(
-    directory: Path, *, head_height: int = 0, segment_bytes: int = 1 << 20
-) -> tuple[Journal, JournalContents]:
-    return open_journal(
-        directory, chain_id=CHAIN, key=KEY, head_height=head_height, segment_bytes=segment_bytes
-    )
+def open_at(directory: Path, *, head_height: int = 0, segment_bytes: int = 1 << 20) -> tuple[Journal, JournalContents]:
+    return open_journal(directory, chain_id=CHAIN, key=KEY, head_height=head_height, segment_bytes=segment_bytes)
 
 
 def write_journal(directory: Path, heights: range) -> None:
@@ -175,7 +171,7 @@ def test_s11_damage_before_a_later_group_is_no_torn_tail_and_leaves_the_file_alo
     path = tmp_path / ONE_SEGMENT
     whole = path.read_bytes()
     header, last_group = 80, whole.rindex(b"\xa7JR\x01", 0, whole.rindex(b"\xa7JR\x01"))
-    for offset in range(header, last_group, 7):
+    for offset in range(header, last_group, 31):
         content = bytearray(whole)
         content[offset] ^= 0x10
         path.write_bytes(content)

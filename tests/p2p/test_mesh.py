@@ -303,7 +303,7 @@ async def test_p23_transport_is_given_no_more_than_its_share(tmp_path: Path) -> 
     a, b = make_pair(tmp_path)
     async with running(a, b):
         await all_up(a, b)
-        for _ in range(8):
+        for _ in range(4):
             assert a.mesh.send(1, BLOCK, bytes(1_900_000))
         a.mesh.flush()
         for link in a.mesh._links:
@@ -311,7 +311,7 @@ async def test_p23_transport_is_given_no_more_than_its_share(tmp_path: Path) -> 
             # One frame may be larger than a chunk; the next has to wait.
             waiting_bytes = link._transport.get_write_buffer_size()
             assert waiting_bytes < WRITE_BUFFER_BYTES_MAX + 1_900_000 + WRITE_CHUNK_BYTES
-        await eventually(lambda: len(b.get_frames()) == 8)
+        await eventually(lambda: len(b.get_frames()) == 4)
 
 
 async def test_reconnecting_does_not_refill_the_inbound_budget(tmp_path: Path) -> None:
