@@ -90,7 +90,7 @@ def build_pages_router(answering: Answering, document: dict[str, object]) -> API
         query: Annotated[PageViewQuery, Query()],
     ) -> Response:
         if all(entry.code != code for entry in get_entries()):
-            raise ProblemError("not_found", values={"code": code})
+            raise ProblemError("not_found", values={"problem": code})
         return render(request, query, "problem.html", entry=get_entry(code))
 
     @router.get("/openapi.json")

@@ -27,27 +27,25 @@ def _count_waiting(pool: PoolRecord) -> int:
 
 def drain_queue(
     state: Overlay, context: Context, *, plan: str, number: int, budget: int, stage: int
-) -> tuple[int, bool]:
-    """Run up to `budget` waiting acts of a pool; return (how many ran, whether there is nothing left to do
-    now).
+) -> int:
+    """Run up to `budget` waiting acts of a pool, and close the window behind the last; return how many ran.
 
-    Before the settlement of an open window, and while the plan is stopped, there is nothing to do.
+    Before the settlement of an open window, and while the plan is stopped, nothing runs.
     """
     used = 0
     while True:
         pool = state.require(POOL, plan, number)
+        waiting = _count_waiting(pool)
+        if (waiting == 0 and not pool.is_window) or (pool.is_window and pool.settlements == pool.period):
+            return used
         book = open_book(state, context, plan, number)
-        is_settled = pool.settlements > pool.period
-        if (pool.is_window and not is_settled) or book.plan_record.status in _STOPPED:
-            return used, True
-        if _count_waiting(pool) == 0:
-            if pool.is_window:
-                _close_window(state, context, book)
-            return used, True
-        if used >= budget:
-            return used, False
-        if not _run_next(state, context, book, stage=stage):
-            return used, True
+        if book.plan_record.status in _STOPPED:
+            return used
+        if waiting == 0:
+            _close_window(state, context, book)
+            return used
+        if used >= budget or not _run_next(state, context, book, stage=stage):
+            return used
         used += 1
 
 

@@ -18,6 +18,8 @@ from chain.contract.tables import DUE, DUE_INDEX, PLAN, DueIndexRecord, DueRecor
 from chain.state import Overlay
 
 CHUNK_ENTRIES: Final = 64
+STALE_FACTOR: Final = 10
+"""Entries that may come up in a block for each act of its budget."""
 
 DUE_APPLICATION: Final = 1
 """30 days after member_apply: whoever does not share by then gets the money back."""
@@ -67,13 +69,13 @@ def run_due(
     budget: int,
     run_one: Callable[[int, bytes, int], None],
 ) -> tuple[int, int, bool]:
-    """Run the entries of a day whose kind lies in one of the ranges; return (position, entries run, whether
-    done).
+    """Run the entries of a day whose kind lies in one of the ranges; return (position, acts, whether done).
 
-    `position` is how many entries of the first kind left over ran in earlier blocks. `run_one` gets the
-    kind, the id and the day that the deadline was set for.
+    `position` is how many entries of the first kind left over ran in earlier blocks. `run_one` gets the kind, the id
+    and the day that the deadline was set for. An entry that changed nothing, because what it was set for had happened
+    in time, costs a read: up to 10 such may run for each act of the budget.
     """
-    used = 0
+    used = seen = 0
     while True:
         index = state.get(DUE_INDEX, plan, day)
         current = next((pair for pair in index.counts if _is_within(pair[0], kinds)), None) if index else None
@@ -81,15 +83,17 @@ def run_due(
             return 0, used, True
         kind, count = current
         while position < count:
-            if used >= budget:
+            if used >= budget or seen >= budget * STALE_FACTOR:
                 return position, used, False
             chunk, offset = divmod(position, CHUNK_ENTRIES)
-            entries = sorted(state.require(DUE, plan, day, kind, chunk).entries)
-            part = entries[offset : offset + budget - used]
-            for entry in part:
+            for entry in sorted(state.require(DUE, plan, day, kind, chunk).entries)[offset:]:
+                if used >= budget or seen >= budget * STALE_FACTOR:
+                    break
+                mark = state.savepoint()
                 _run_entry(state, plan, day=day, kind=kind, entry=entry, run_one=run_one)
-            position += len(part)
-            used += len(part)
+                used += state.savepoint() > mark
+                seen += 1
+                position += 1
             if position == count or position % CHUNK_ENTRIES == 0:
                 state.delete(DUE, plan, day, kind, chunk)
         position = 0

@@ -1,12 +1,11 @@
 """What happens by itself: the automatic events of each plan day, in a fixed order of stages (contract 3.1).
 
-Days run one by one, each at its own day, up to the day of the block, before the block's transactions. What
-takes long (deadlines, the drain of a queue) stops after `drain_max` acts of a plan and goes on in the next
-block: `PlanRecord` holds the day, the stage, and the position in it. Nothing is run twice and nothing is
-skipped.
+Days run one by one, each at its own day, up to the day of the block, before the block's transactions. Deadlines stop
+after `drain_max` acts of a plan and go on in the next block: `PlanRecord` holds the day, the stage, and the position
+in it. Nothing is run twice and nothing is skipped. The drain of a queue holds up no day: what is left goes on in every
+block, and only the next notice waits for it.
 
-    stops -> deadlines -> age-out -> waiting ends -> notice -> settlement -> drain -> draws -> returns ->
-    (day done)
+    stops, deadlines, age-out, waiting ends, notice, settlement, drain, draws, returns, (day done)
 
 Every act is guarded: one that breaks an invariant is undone and pauses the plan (fault.py).
 """
@@ -110,9 +109,12 @@ def run_automatic_events(state: Overlay, context: Context) -> None:
 def _run_plan(state: Overlay, context: Context, plan: str) -> None:
     record = state.require(PLAN, plan)
     today = compute_day(context.timestamp_ms, record.utc_offset_minutes)
-    if (record.day >= today and record.stage == STAGE_DONE) or record.status == PLAN_ENDED:
+    if record.status == PLAN_ENDED:
         return
     budget = context.parameters.drain_max
+    if record.day >= today and record.stage == STAGE_DONE:
+        _drain_pools(state, context, _Run(plan, today, STAGE_DRAIN, 0, budget))
+        return
     days = 0
     while True:
         record = state.require(PLAN, plan)
@@ -261,17 +263,18 @@ def _run_notice(state: Overlay, context: Context, run: _Run) -> _Done:
 
 
 def _run_notice_of_pool(state: Overlay, context: Context, run: _Run, number: int) -> bool:
+    """Open one pool's notice if it is due; return False where the block's budget is spent."""
     if state.require(PLAN, run.plan).status in _STOPPED:
         return True
     pool = state.require(POOL, run.plan, number)
     if not is_notice_due(state.require(PERIOD, run.plan, number, pool.settlements), run.day):
         return True
-    if not is_drained(pool) and not _drain_pool(state, context, run, number):
-        return False
-    if not is_drained(state.require(POOL, run.plan, number)):
-        return True
     if run.budget < 1:
         return False
+    _drain_pool(state, context, run, number)
+    if not is_drained(state.require(POOL, run.plan, number)):
+        # It opens at the first 0:00 with an empty queue.
+        return True
     run.budget -= 1
     # Before the guard: the undo list does not reach behind a flush.
     state.tree((run.plan, number))
@@ -315,20 +318,19 @@ def _run_settlement_of_pool(state: Overlay, context: Context, run: _Run, number:
     )
 
 
-def _drain_pool(state: Overlay, context: Context, run: _Run, number: int) -> bool:
-    used, is_over = drain_queue(
+def _drain_pool(state: Overlay, context: Context, run: _Run, number: int) -> None:
+    run.budget -= drain_queue(
         state, context, plan=run.plan, number=number, budget=run.budget, stage=run.stage
     )
-    run.budget -= used
-    return is_over
+
+
+def _drain_pools(state: Overlay, context: Context, run: _Run) -> None:
+    for number in range(state.require(PLAN, run.plan).pools):
+        _drain_pool(state, context, run, number)
 
 
 def _run_drain(state: Overlay, context: Context, run: _Run) -> _Done:
-    number = run.position
-    while number < state.require(PLAN, run.plan).pools:
-        if not _drain_pool(state, context, run, number):
-            return number, False
-        number += 1
+    _drain_pools(state, context, run)
     return 0, True
 
 

@@ -80,7 +80,7 @@ class Bank:
         def on_outcome(outcome: Outcome) -> None:
             self._verifying.difference_update(application.member for application in applications)
             for application, code in pair_items(applications, outcome):
-                application.is_verified = code in {"success", "already"}
+                application.is_verified = self._registry.take_item(application, code)
 
         year = compute_year(world.today)
         items = tuple(

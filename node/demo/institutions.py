@@ -108,7 +108,7 @@ class Platform(Institution):
 
     def _close(self, applications: list[Application], outcome: Outcome) -> None:
         for application, code in pair_items(applications, outcome):
-            if code in {"success", "already"}:
+            if self._registry.take_item(application, code):
                 self._registry.applications.pop(application.member, None)
             else:
                 application.is_decided = False
@@ -168,7 +168,7 @@ class Auditor(Institution):
         def on_outcome(outcome: Outcome) -> None:
             self._indexing.difference_update(application.member for application in applications)
             for application, code in pair_items(applications, outcome):
-                application.is_indexed = code in {"success", "already"}
+                application.is_indexed = self._registry.take_item(application, code)
 
         items = tuple(
             IndexIssueItem(

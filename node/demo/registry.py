@@ -6,6 +6,7 @@ The chain sees none of it; in life these are counters, post and bank rails.
 
 from msgspec import Struct
 
+from node.demo.orders import NOT_EXECUTED
 from node.demo.population import Case, Person
 
 
@@ -54,3 +55,14 @@ class Registry(Struct):
     """By claim."""
     paid_in: int = 0
     """Fen that people sent to the bank."""
+    dropped: dict[str, int] = {}
+    """Applications that the chain would not take further, by code."""
+
+    def take_item(self, application: Application, code: str) -> bool:
+        """Tell whether an act on an application is done; drop the application where the contract will never do it."""
+        if code in {"success", "already"}:
+            return True
+        if code not in NOT_EXECUTED:
+            self.applications.pop(application.member, None)
+            self.dropped[code] = self.dropped.get(code, 0) + 1
+        return False

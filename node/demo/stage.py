@@ -72,7 +72,7 @@ class Cast(Struct, frozen=True):
 
     def count_abandoned(self) -> dict[str, int]:
         """Return how many errands were given up, by code."""
-        counts: dict[str, int] = {}
+        counts = dict(self.registry.dropped)
         for errands in (
             self.members.errands,
             self.bank.errands,

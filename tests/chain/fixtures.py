@@ -1,5 +1,7 @@
 """A small genesis with known keys, for tests of the chain and the node."""
 
+import msgspec
+
 from chain.contract.terms import Benefit, PinnedTerms, PlanTerms, PoolTerms
 from chain.crypto import SigningKey, sha256
 from chain.genesis import (
@@ -53,31 +55,31 @@ def make_terms(**pool: int) -> PlanTerms:
         Benefit(age_from_years=0, age_to_years=39, severe_fen=300_000, mild_fen=50_000),
         Benefit(age_from_years=40, age_to_years=59, severe_fen=100_000, mild_fen=50_000),
     )
-    fields = {
-        "utc_offset_minutes": 480,
-        "notice_days_of_month": (7, 21),
-        "charge_days_of_month": (14, 28),
-        "notice_full_days_min": 3,
-        "fee_bp": 800,
-        "cap_per_case_fen": 400,
-        "cap_per_period_fen": None,
-        "cap_per_year_fen": 18_800,
-        "deposit_min_fen": 1_000,
-        "deposit_max_fen": 20_000,
-        "grace_periods": 2,
-        "waiting_members_share": True,
-        "unpaid": 0,
-        "carry_periods_max": 2,
-        "benefit_ceiling": benefits,
-        "members_min": 2,
-        "launch_days": 365,
-        "residue_to": "charity",
-        "jury_size": 11,
-    }
+    base = PoolTerms(
+        utc_offset_minutes=480,
+        notice_days_of_month=(7, 21),
+        charge_days_of_month=(14, 28),
+        notice_full_days_min=3,
+        fee_bp=800,
+        cap_per_case_fen=400,
+        cap_per_period_fen=None,
+        cap_per_year_fen=18_800,
+        deposit_min_fen=1_000,
+        deposit_max_fen=20_000,
+        grace_periods=2,
+        waiting_members_share=True,
+        unpaid=0,
+        carry_periods_max=2,
+        benefit_ceiling=benefits,
+        members_min=2,
+        launch_days=365,
+        residue_to="charity",
+        jury_size=11,
+    )
     return PlanTerms(
         name="test",
         currency="CNY",
-        pool=PoolTerms(**{**fields, **pool}),
+        pool=msgspec.structs.replace(base, **pool),
         pinned=PinnedTerms(
             benefits=benefits, waiting_days=90, claim_window_days=180, age_min_days=30, age_limit_years=60
         ),
@@ -92,7 +94,9 @@ def make_genesis(*, parameters: Parameters | None = None, terms: PlanTerms | Non
             role=role,
             group=f"group-{name}",
             key=make_key(name).public_key,
-            recovery_key=ZERO_HASH if role in (ROLE_ASSESSOR, ROLE_HOSPITAL) else make_key(f"recovery {name}").public_key,
+            recovery_key=ZERO_HASH
+            if role in (ROLE_ASSESSOR, ROLE_HOSPITAL)
+            else make_key(f"recovery {name}").public_key,
         )
         for name, role in ORGANISATIONS
     )

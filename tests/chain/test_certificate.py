@@ -28,9 +28,7 @@ VECTORS = Path(__file__).parent.parent / "vectors" / "certificate.json"
 
 
 def sign(index: int, *, kind: str = "commit", view: int = 2, block_hash: Hash = X) -> tuple[int, bytes]:
-    message = vote_message(
-        kind=kind, chain_id=CHAIN, height=Height(7), view=View(view), block_hash=block_hash
-    )
+    message = vote_message(kind=kind, chain_id=CHAIN, height=Height(7), view=View(view), block_hash=block_hash)
     return index, make_key(f"validator {VALIDATORS[index]}").sign(message)
 
 

@@ -46,9 +46,7 @@ def build_note() -> bytes:
         BODY,
         [
             sign_log(BODY, name=ORIGIN, public_key=SIGNER.public_key, sign=SIGNER.sign),
-            sign_cosignature(
-                BODY, name=ORIGIN, public_key=SIGNER.public_key, sign=SIGNER.sign, time_s=1_763_800_000
-            ),
+            sign_cosignature(BODY, name=ORIGIN, public_key=SIGNER.public_key, sign=SIGNER.sign, time_s=1_763_800_000),
         ],
     )
 
@@ -103,9 +101,7 @@ def test_cosignature_line_of_the_specification_is_read() -> None:
 
 
 def test_cosigned_message_is_two_lines_and_the_body() -> None:
-    assert (
-        build_cosignature_message(b"body\n", time_s=1679315147) == b"cosignature/v1\ntime 1679315147\nbody\n"
-    )
+    assert build_cosignature_message(b"body\n", time_s=1679315147) == b"cosignature/v1\ntime 1679315147\nbody\n"
     assert build_cosignature_message(b"", time_s=0) == b"cosignature/v1\ntime 0\n"
 
 
@@ -134,9 +130,7 @@ def test_every_changed_byte_of_body_or_signature_is_refused() -> None:
     note = build_note()
     for key in (LOG_KEY, COSIGNER_KEY):
         verify_note(note, keys=[key], verify=verify)
-        own = encode_signature_line(
-            next(line for line in decode_note(note)[1] if line.key_id == key.key_id)
-        ).encode()
+        own = encode_signature_line(next(line for line in decode_note(note)[1] if line.key_id == key.key_id)).encode()
         covered = [*range(len(BODY)), *range(note.index(own), note.index(own) + len(own))]
         for at in covered:
             mutated = note[:at] + bytes((note[at] ^ 1,)) + note[at + 1 :]

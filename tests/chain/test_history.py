@@ -89,9 +89,7 @@ def test_roots_of_the_certificate_transparency_examples() -> None:
     entries = [bytes.fromhex(entry) for entry in VECTORS["entries"]]
     for size, root in enumerate(VECTORS["roots"]):
         assert merkle_root(entries[:size]).hex() == root
-        assert (
-            LogFrontier().append([compute_leaf_hash(entry) for entry in entries[:size]])[0].root.hex() == root
-        )
+        assert LogFrontier().append([compute_leaf_hash(entry) for entry in entries[:size]])[0].root.hex() == root
         assert twin_root(entries[:size]).hex() == root
 
 
@@ -113,9 +111,7 @@ def test_golden_inclusion_paths(case: dict[str, int | list[str]]) -> None:
     )
 
 
-@pytest.mark.parametrize(
-    "case", VECTORS["consistency"], ids=lambda case: f"{case['old_size']}-to-{case['new_size']}"
-)
+@pytest.mark.parametrize("case", VECTORS["consistency"], ids=lambda case: f"{case['old_size']}-to-{case['new_size']}")
 def test_golden_consistency_proofs(case: dict[str, int | list[str]]) -> None:
     old_size, new_size, published = case["old_size"], case["new_size"], case["path"]
     assert isinstance(old_size, int)
@@ -318,9 +314,7 @@ def test_c29_equal_entries_at_two_positions_have_proofs_of_their_own() -> None:
     entries = [b"same"] * 5
     root, leaf_hash = merkle_root(entries), compute_leaf_hash(b"same")
     for index in range(5):
-        verify_inclusion(
-            root=root, size=5, index=index, leaf_hash=leaf_hash, path=inclusion_path(entries, index)
-        )
+        verify_inclusion(root=root, size=5, index=index, leaf_hash=leaf_hash, path=inclusion_path(entries, index))
     with pytest.raises(ProofError):
         verify_inclusion(root=root, size=5, index=4, leaf_hash=leaf_hash, path=inclusion_path(entries, 0))
 
@@ -409,9 +403,7 @@ def test_consistency_with_the_empty_and_with_the_same_tree_needs_no_hash() -> No
     root = merkle_root(make_entries(5))
     verify_consistency(old_size=0, old_root=EMPTY_HISTORY_ROOT, new_size=5, new_root=root, path=[])
     verify_consistency(old_size=5, old_root=root, new_size=5, new_root=root, path=[])
-    verify_consistency(
-        old_size=0, old_root=EMPTY_HISTORY_ROOT, new_size=0, new_root=EMPTY_HISTORY_ROOT, path=[]
-    )
+    verify_consistency(old_size=0, old_root=EMPTY_HISTORY_ROOT, new_size=0, new_root=EMPTY_HISTORY_ROOT, path=[])
     for old_size, old_root, new_size, new_root, path in (
         (0, bytes(32), 5, root, []),
         (5, bytes(32), 5, root, []),

@@ -58,9 +58,7 @@ def test_the_golden_transaction_keeps_its_bytes_and_its_id() -> None:
 
 def test_another_signature_over_the_same_body_is_the_same_transaction() -> None:
     transaction = build(apply_call())
-    other = decode_transaction(
-        join_transaction(body_bytes=transaction.body_bytes, signature=bytes(64))
-    )
+    other = decode_transaction(join_transaction(body_bytes=transaction.body_bytes, signature=bytes(64)))
     assert other.tx_id == transaction.tx_id
     assert other != transaction
     assert not other.is_signature_valid()
@@ -116,9 +114,7 @@ def test_p27_more_bytes_than_allowed_are_refused_before_decoding() -> None:
 
 
 def test_a_batch_counts_its_items_and_a_single_call_one() -> None:
-    item = DepositCreditItem(
-        ref_token=H, amount=1, booking_day=1, value_day=1, payer_token=H, deposit_code=None
-    )
+    item = DepositCreditItem(ref_token=H, amount=1, booking_day=1, value_day=1, payer_token=H, deposit_code=None)
     batch = DepositCredit(account="a", items=(item, item, item))
     assert count_items(batch) == 3
     assert count_items(MemberLeave(member=H)) == 1

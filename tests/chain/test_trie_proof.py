@@ -182,9 +182,7 @@ def test_l14_every_changed_bit_and_many_wild_changes_of_deep_proofs_are_refused(
     leaves = make_leaves(3_000)
     tree = fill_map(3_000) if flavour is MAP else fill_sum(leaves)
     root, root_bytes = tree.root, tree.root_bytes
-    keys = (
-        [map_key(b"key 5"), map_key(b"absent")] if flavour is MAP else [min(leaves), max(leaves), bytes(36)]
-    )
+    keys = [map_key(b"key 5"), map_key(b"absent")] if flavour is MAP else [min(leaves), max(leaves), bytes(36)]
     for key in keys:
         proof = tree.prove(key)
         tail = tree.entry(key)
@@ -194,9 +192,7 @@ def test_l14_every_changed_bit_and_many_wild_changes_of_deep_proofs_are_refused(
         ]
         for _ in range(4_000):
             start, end = sorted((source.randrange(len(proof) + 1), source.randrange(len(proof) + 1)))
-            mutants.append(
-                proof[:start] + source.randbytes(source.choice([0, 1, 4, 32, end - start])) + proof[end:]
-            )
+            mutants.append(proof[:start] + source.randbytes(source.choice([0, 1, 4, 32, end - start])) + proof[end:])
         for mutated in mutants:
             if mutated == proof:
                 continue
@@ -288,9 +284,7 @@ def verify_forged(levels: list[tuple[bytes, dict[int, bytes]]], entries: bytes) 
 
 def test_a_well_formed_forgery_under_its_own_root_is_accepted_so_that_the_next_tests_mean_something() -> None:
     entries = bytes(36) + bytes.fromhex("000000050000000000000004")
-    shown = verify_forged(
-        [(bytes((1, 16, 0, 255)), {1: record(16, 20, 7, 3), 3: record(90, 100, 2**70, 2)})], entries
-    )
+    shown = verify_forged([(bytes((1, 16, 0, 255)), {1: record(16, 20, 7, 3), 3: record(90, 100, 2**70, 2)})], entries)
     assert shown == SumProof(leaf=Leaf(weight=5, rem=4), sums_from=Sums(107, 125, 2**70 + 7, 9), rank=0)
 
 
@@ -356,9 +350,7 @@ def test_more_levels_than_a_key_has_are_refused_before_anything_is_read() -> Non
 @pytest.mark.parametrize("case", VECTORS["proofs"], ids=lambda case: f"{case['flavour']}-{case['name']}")
 def test_golden_proofs_are_built_and_verified_as_published(case: dict[str, str]) -> None:
     published = next(
-        tree
-        for tree in VECTORS["trees"]
-        if tree["flavour"] == case["flavour"] and tree["name"] == case["tree"]
+        tree for tree in VECTORS["trees"] if tree["flavour"] == case["flavour"] and tree["name"] == case["tree"]
     )
     operations: list[Operation] = [
         (bytes.fromhex(key), None if tail is None else bytes.fromhex(tail))

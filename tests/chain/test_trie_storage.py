@@ -31,9 +31,7 @@ def fill(flavour: Flavour, count: int) -> tuple[DictStore, Tree, dict[bytes, byt
         if flavour is MAP:
             leaves[digest] = digest[::-1]
         else:
-            leaves[digest[:4] + digest] = bytes((0, 0, 1, number % 256)) + bytes(
-                (0, 0, 0, 0, 0, 0, 0, number % 256)
-            )
+            leaves[digest[:4] + digest] = bytes((0, 0, 1, number % 256)) + bytes((0, 0, 0, 0, 0, 0, 0, number % 256))
     store = DictStore()
     tree = Tree(flavour, b"t", store)
     pending = tree.begin()
@@ -112,9 +110,7 @@ def test_damaged_bucket_record_is_a_store_error(entries: bytes) -> None:
 
 def test_root_records_keep_root_heights_and_pin() -> None:
     sums = Sums(count=20, weight=2**33, weight_x=2**65, rem=7)
-    record = RootRecord(
-        root=Root(kind=255, hash=Hash(b"h" * 32), sums=sums), height=9, low_water_height=8, pin=7
-    )
+    record = RootRecord(root=Root(kind=255, hash=Hash(b"h" * 32), sums=sums), height=9, low_water_height=8, pin=7)
     data = encode_root_record(record, SUM)
     assert len(data) == 33 + 40 + 20
     assert data[73:].hex() == "0000000000000009000000000000000800000007"
@@ -178,9 +174,7 @@ def test_a_node_whose_sums_are_not_those_of_its_leaves_is_found_although_all_has
     page[0] = page[0][:-1] + bytes((page[0][-1] ^ 1,))
     store.records[encode_record_key(b"t", 1)] = encode_page(page, pin=0)
     digest = Hash(hashlib.sha256(page[0]).digest())
-    record = RootRecord(
-        root=Root(kind=255, hash=digest, sums=tree.root.sums), height=0, low_water_height=0, pin=0
-    )
+    record = RootRecord(root=Root(kind=255, hash=digest, sums=tree.root.sums), height=0, low_water_height=0, pin=0)
     store.records[encode_root_key(b"t")] = encode_root_record(record, SUM)
     with pytest.raises(StoreError, match="add up"):
         list(Tree(SUM, b"t", store).entries())

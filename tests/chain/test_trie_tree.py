@@ -79,9 +79,7 @@ def test_every_block_has_the_root_of_a_fresh_rebuild(shape: str, seed: int) -> N
         size = source.choice([0, 1, 2, 9, 30, 90])
         if source.random() < 0.3:
             discarded = tree.begin()
-            discarded.update(
-                make_batch(source, flavour, make_key, dict(leaves), size=size, shrink=not shrink)
-            )
+            discarded.update(make_batch(source, flavour, make_key, dict(leaves), size=size, shrink=not shrink))
             discarded.writes()
         pending = tree.begin()
         for _ in range(source.choice([1, 1, 2, 3])):
@@ -172,15 +170,12 @@ def test_side_by_side_proposals_over_one_parent_do_not_touch_each_other() -> Non
         assert tree.entry(key) == leaves[key]
 
 
-@given(
-    st.lists(st.tuples(st.integers(0, 40), st.none() | st.integers(0, 3)), max_size=120), st.integers(1, 50)
-)
+@given(st.lists(st.tuples(st.integers(0, 40), st.none() | st.integers(0, 3)), max_size=120), st.integers(1, 50))
 def test_root_depends_on_the_set_alone_and_not_on_the_way_there(
     changes: list[tuple[int, int | None]], chunk: int
 ) -> None:
     operations: list[Operation] = [
-        (bytes([number * 6]) * 32, None if value is None else bytes([value]) * 32)
-        for number, value in changes
+        (bytes([number * 6]) * 32, None if value is None else bytes([value]) * 32) for number, value in changes
     ]
     tree = Tree(MAP, b"x", DictStore())
     pending = tree.begin()
@@ -267,9 +262,7 @@ def test_a_key_is_found_in_a_bucket_only_at_an_entry_boundary() -> None:
     pending.update([(key, None)])
     assert pending.root_bytes == build_map_root({bytes([0]) * 32: key, bytes([1]) * 31 + b"\x05": tail})
     pending.update([(key, tail)])
-    assert pending.root_bytes == build_map_root(
-        {bytes([0]) * 32: key, bytes([1]) * 31 + b"\x05": tail, key: tail}
-    )
+    assert pending.root_bytes == build_map_root({bytes([0]) * 32: key, bytes([1]) * 31 + b"\x05": tail, key: tail})
 
 
 def test_a_tree_in_leveldb_survives_closing_and_opening(tmp_path: Path) -> None:
@@ -302,9 +295,7 @@ def test_many_trees_share_a_store_under_their_tags() -> None:
     trees = [Tree(SUM, b"pool" + bytes([number]), store) for number in range(3)]
     for number, tree in enumerate(trees):
         pending = tree.begin()
-        pending.update(
-            sum_operation(x=x, pseudonym=b"p" * 32, leaf=Leaf(weight=1 + number, rem=0)) for x in range(50)
-        )
+        pending.update(sum_operation(x=x, pseudonym=b"p" * 32, leaf=Leaf(weight=1 + number, rem=0)) for x in range(50))
         store.commit(tree, pending)
     for number in range(3):
         reopened = Tree(SUM, b"pool" + bytes([number]), store)

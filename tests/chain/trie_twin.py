@@ -72,10 +72,7 @@ def _subtree(entries: list[bytes], paths: list[str], depth: int, *, has_sums: bo
 def _encode(totals: Totals) -> bytes:
     count, weights, weights_x, rems = totals
     return (
-        count.to_bytes(8, "big")
-        + weights.to_bytes(8, "big")
-        + weights_x.to_bytes(16, "big")
-        + rems.to_bytes(8, "big")
+        count.to_bytes(8, "big") + weights.to_bytes(8, "big") + weights_x.to_bytes(16, "big") + rems.to_bytes(8, "big")
     )
 
 

@@ -79,7 +79,8 @@ def get_proposed(cluster: Cluster, source: int) -> BlockContent:
 
 
 def decide_alone(cluster: Cluster, decider: int) -> Hash:
-    """Commit x at one of 0 and 1 by COMMITs of both and the liar; the other is bound to it, node 2 knows nothing."""
+    """Commit x at one of 0 and 1 by COMMITs of both and the liar; the other is bound to it, node 2 knows
+    nothing."""
     cluster.submit(b"x", to=[0])
     x = get_proposed(cluster, 0).block_hash
     cluster.deliver(Proposal, to=[1])
@@ -276,7 +277,8 @@ def certify_twice(cluster: Cluster) -> BlockContent:
 
 def run_lowered_view(cluster: Cluster) -> None:
     x = certify_twice(cluster).block_hash
-    # Nobody wants anything any more; nodes 0 and 1 commit by the certificate of view 0, node 2 by that of view 1.
+    # Nobody wants anything any more; nodes 0 and 1 commit by the certificate of view 0, node 2 by that of
+    # view 1.
     for index in (0, 1):
         for other in (0, 1, 2, LIAR):
             if other != index:
@@ -361,10 +363,9 @@ def run_swap(cluster: Cluster) -> None:
     newcomer.crash()
     newcomer.boot()
     cluster.settle()
-    cluster.deliver(Status, to=[2], source=[4])
-    cluster.deliver(Status, to=[4], source=[2])
-    answer = replace(cluster.build_status(4, 3, wants=0), echo=cluster.state(4).nonce)
-    cluster.inject([4], LIAR, answer)
+    for other in (2, LIAR):
+        answer = replace(cluster.build_status(4, other, wants=0), echo=cluster.state(4).nonce)
+        cluster.inject([4], other, answer)
     cluster.drop()
     # Height 2, view 0: node 4 leads; 4, 2 and the liar decide z, and only node 4 learns of it.
     cluster.submit(b"z", to=[4])

@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from chain.catalogue import get_entries, get_entry
 from chain.errors import Refusal
 from explorer.problems import ERRORS_MAX, FieldError, ProblemError, ProblemWriter, choose_language
+from tests.explorer.conftest import SETTINGS
 from tests.explorer.routes import list_routes
+from tests.explorer.world import Condition
 
 FIELDS = {"type", "title", "status", "detail", "code", "retryable", "request_id", "ledger_height"}
 
@@ -126,12 +128,14 @@ def test_any_language_header_chooses_a_language(header: str) -> None:
 
 
 async def test_min_height_beyond_the_head_is_height_not_reached_with_retry_after(
-    client: httpx.AsyncClient,
+    client: httpx.AsyncClient, condition: Condition
 ) -> None:
+    condition.changed.set()
     answer = await client.get("/v1/meta?min_height=100000")
     body = check(answer, "height_not_reached")
     assert "100000" in str(body["detail"])
     assert int(answer.headers["retry-after"]) >= 1
+    assert condition.waits == [SETTINGS.limits.min_height_wait_ms]
 
 
 async def test_request_id_of_the_caller_is_kept_if_it_is_harmless(client: httpx.AsyncClient) -> None:

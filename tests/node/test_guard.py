@@ -83,7 +83,7 @@ def test_c37_missing_guard_is_a_problem_and_is_not_made_anew(tmp_path: Path) -> 
         guard.write(make_state(1))
 
 
-def test_c38_guard_in_use_cannot_be_opened_a_second_time(tmp_path: Path) -> None:
+def test_p3_c38_guard_in_use_cannot_be_opened_a_second_time(tmp_path: Path) -> None:
     guard = make_guard(tmp_path / "guard")
     with pytest.raises(StoreError, match="another process"):
         open_guard(tmp_path / "guard")

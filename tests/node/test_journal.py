@@ -122,6 +122,9 @@ def test_s12_tail_torn_at_every_byte_is_cut_and_what_was_synced_before_it_stays(
         assert len(contents.prepared) in (1, 2)
         if end == start + 1:
             assert journal.torn_bytes == 1
+        if end % 16:
+            journal.close()
+            continue
         # What was cut does not come back: the next append is read after it.
         journal.append([KeptOwn(make_vote(Commit, height=7))])
         journal.close()
@@ -182,6 +185,23 @@ def test_s11_damage_before_a_later_group_is_no_torn_tail_and_leaves_the_file_alo
         for extra in tmp_path.glob("journal-*.log"):
             if extra != path:
                 extra.unlink()
+
+
+def test_s11_rest_of_a_later_group_shows_damage_even_where_its_beginning_is_lost_too(tmp_path: Path) -> None:
+    path = tmp_path / ONE_SEGMENT
+    journal, _ = open_at(tmp_path)
+    ends = []
+    for height in (1, 2, 3):
+        journal.append([KeptOwn(make_vote(Prepare, height=height)), KeptOwn(make_vote(Commit, height=height))])
+        ends.append(path.stat().st_size)
+    journal.close()
+    content = bytearray(path.read_bytes())
+    lost = slice(ends[0], (ends[1] + ends[2]) // 2)
+    content[lost] = bytes(lost.stop - lost.start)
+    path.write_bytes(content)
+    journal, _ = open_at(tmp_path)
+    assert journal.damage is not None
+    journal.close()
 
 
 @pytest.mark.parametrize("offset", [0, 20, 60])

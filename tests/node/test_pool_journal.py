@@ -127,9 +127,9 @@ async def test_forgotten_records_free_their_segments(tmp_path: Path) -> None:
 
 async def test_stragglers_are_copied_forward_so_that_space_follows_what_is_alive(tmp_path: Path) -> None:
     kept: list[PoolRecord] = []
-    async with running(tmp_path, segment_bytes=4_000) as journal:
-        for start in range(0, 4_000, 40):
-            records = [make(number) for number in range(start, start + 40)]
+    async with running(tmp_path, segment_bytes=2_000) as journal:
+        for start in range(0, 1_600, 16):
+            records = [make(number) for number in range(start, start + 16)]
             await journal.append(records)
             kept.append(records[0])
             journal.forget(record.key for record in records[1:])

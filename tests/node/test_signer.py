@@ -1,3 +1,4 @@
+import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,6 +9,7 @@ from msgspec.structs import replace
 from chain.block import Block
 from chain.certificate import VoteBody, genesis_certificate
 from chain.crypto import SigningKey, sha256, verify
+from chain.errors import StoreError
 from chain.types import ChainId, Hash, Height
 from consensus.effects import (
     KeepBlock,
@@ -156,6 +158,38 @@ def test_all_kinds_of_records_are_journaled_in_one_group(validator: Validator) -
     assert contents.own_groups == (1, 1)
 
 
+def test_s2_journal_is_synced_before_the_guard_and_the_guard_before_the_message_is_given_out(
+    validator: Validator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[str] = []
+    sync = os.fdatasync
+
+    def record_sync(descriptor: int) -> None:
+        sync(descriptor)
+        synced.append(Path(f"/proc/self/fd/{descriptor}").readlink().name)
+
+    monkeypatch.setattr(os, "fdatasync", record_sync)
+    validator.sign(make_prepare(1), make_commit(1))
+    assert synced == ["journal-00000001.log", "guard"]
+
+
+def test_s8_failed_sync_of_the_journal_leaves_the_guard_as_it_was(
+    validator: Validator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = validator.guard_path.read_bytes()
+
+    def fail(descriptor: int) -> None:
+        raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fdatasync", fail)
+        with pytest.raises(StoreError):
+            validator.sign(make_prepare(1))
+    assert validator.guard_path.read_bytes() == before
+    with pytest.raises(StoreError):
+        validator.sign(make_prepare(1))
+
+
 def test_p2_identical_message_is_answered_with_the_stored_signature_and_not_written_again(
     validator: Validator,
 ) -> None:
@@ -274,7 +308,7 @@ def test_lost_journal_stands_in_quarantine_until_the_mark_is_committed(validator
     assert validator.start(head_height=5).quarantine is None
 
 
-def test_c38_old_guard_file_put_back_is_noticed(validator: Validator) -> None:
+def test_p3_c38_old_guard_file_put_back_is_noticed(validator: Validator) -> None:
     validator.sign(make_prepare(1))
     old = validator.guard_path.read_bytes()
     validator.sign(make_commit(1))

@@ -89,7 +89,7 @@ class Cluster:
         for index in range(n + spare):
             kind = Puppet if index in liars else honest
             node = kind(self.world, index, validators)
-            node.config = replace(node.config, tenure=1_000_000)
+            node.config = replace(node.config, tenure=1_000_000, idle_interval_ms=1_000_000_000)
             self.nodes.append(node)
         self.world.nodes = list(self.nodes)
         self.honest = [node for node in self.nodes if node.is_honest]

@@ -98,7 +98,7 @@ def build_genesis(validators: ValidatorSet) -> StoredBlock:
         version=1,
         height=0,
         parent_hash=CHAIN_ID,
-        timestamp_ms=EPOCH_MS - IDLE_MS,
+        timestamp_ms=EPOCH_MS,
         proposer=bytes(32),
         parent_certificate_hash=bytes(32),
         transactions_root=sha256(b""),

@@ -2,11 +2,8 @@
 
 from chain.contract.calls import MemberAdmit, MemberLeave, MemberWeight, MemberWithdraw
 from chain.contract.settlement_check import verify_settlement
-from chain.contract.settlement_items import add_item
 from chain.contract.shares import compute_shares_paid, get_balance, is_covered, is_lapsed, is_suspended
 from chain.contract.tables import (
-    CLAIM,
-    CLAIM_CONFIRMED,
     INSTRUCTION_AID,
     INSTRUCTION_REFUND,
     INSTRUCTION_RETURN,
@@ -14,13 +11,10 @@ from chain.contract.tables import (
     PERIOD_COMPUTED,
     PLAN_WIND_DOWN,
     SETTLEMENT,
-    ClaimRecord,
-    ItemRecord,
 )
 from chain.contract.terms import PlanTerms
-from tests.chain.contract.claim_world import build_record
 from tests.chain.contract.model import Cost, Model, ModelTerms, Person
-from tests.chain.contract.world import PLAN_NAME, START_DAY, World, name_hash
+from tests.chain.contract.world import PLAN_NAME, START_DAY, World
 
 SUCCESS = 0
 REFUSED_PLAN, REFUSED_STATE, REFUSED_WINDOW, REFUSED_BALANCE, ALREADY = 6, 101, 105, 106, 7
@@ -128,22 +122,7 @@ class Pair:
 
     def add_cost(self, name: str, amount: int, *, fee_bp: int) -> None:
         """Put a confirmed claim of a mild benefit on the list of the next charge."""
-        claim = name_hash("claim", len(self.claims))
-        member = self.names[name]
-        record = build_record(
-            ClaimRecord,
-            number=len(self.claims) + 1,
-            plan=PLAN_NAME,
-            pool=0,
-            member=member,
-            status=CLAIM_CONFIRMED,
-            row=1,
-            amount=amount,
-        )
-        state = self.world.state
-        state.put(CLAIM, record, claim)
-        item = ItemRecord(kind=0, member=member, claim=claim, amount=amount, fee_bp=fee_bp, carried=0)
-        add_item(state, self.world.context("automatic"), item, PLAN_NAME, 0)
+        claim = self.world.add_claim(self.names[name], amount, fee_bp=fee_bp)
         self.claims[claim] = f"claim-{len(self.claims)}"
         self.model.costs.append(Cost(self.claims[claim], amount, fee_bp))
 

@@ -143,6 +143,15 @@ def test_firms_of_one_ownership_group_are_never_drawn_together() -> None:
     ]
 
 
+def test_a_replacement_is_independent_of_the_firm_that_stayed() -> None:
+    world = build_grouped_world({"firm-b": "g-a", "firm-d": "g-c"})
+    claim_id, first, second = world.assign()
+    world.accept(claim_id, first)
+    world.advance(3)
+    partner = {"firm-a": "firm-b", "firm-b": "firm-a", "firm-c": "firm-d", "firm-d": "firm-c"}
+    assert world.list_firms(claim_id) == [first, partner[second]]
+
+
 def test_where_no_independent_pair_exists_the_second_auditor_takes_a_seat() -> None:
     world = build_grouped_world({"firm-b": "g-a", "firm-c": "g-a", "firm-d": "g-a"})
     claim_id = world.file("ann")

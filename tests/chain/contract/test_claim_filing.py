@@ -213,6 +213,13 @@ def test_a_gap_after_reinstatement_is_no_waiting_period(world: ClaimWorld) -> No
     assert world.get_claim(world.file("ann", diagnosed_day=FIRST_DAY - 20)).status == CLAIM_ELIGIBLE
 
 
+def test_waiting_ends_by_the_days_since_entry_even_where_cover_began_later(world: ClaimWorld) -> None:
+    world.change_member(name_hash("member", "ann"), cover_from=FIRST_DAY)
+    world.change_member(name_hash("member", "ben"), cover_from=FIRST_DAY)
+    assert world.get_claim(world.file("ann", diagnosed_day=COVER_FROM)).status == CLAIM_REFUSED
+    assert world.get_claim(world.file("ben", diagnosed_day=COVER_FROM - 1)).status == CLAIM_SHARES_REFUND
+
+
 def test_a_used_bill_flags_both_claims(world: ClaimWorld) -> None:
     first = world.file("ann", bill_tags=(TAG,))
     second = world.file("ben", bill_tags=(OTHER_TAG, TAG))

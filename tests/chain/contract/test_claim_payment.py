@@ -112,6 +112,14 @@ def test_a_settlement_that_grants_nothing_and_carries_all_leaves_the_claim_confi
     assert get_money(world, claim_id) == (CLAIM_CONFIRMED, 0, 300_000, 0)
 
 
+def test_a_settlement_that_grants_nothing_leaves_an_instructed_part_as_it_is(world: ClaimWorld) -> None:
+    claim_id = confirm(world)
+    settle(world, claim_id, 200_000, 100_000)
+    instruct(world, claim_id)
+    settle(world, claim_id, 0, 100_000)
+    assert get_money(world, claim_id) == (CLAIM_INSTRUCTED, 200_000, 100_000, 0)
+
+
 def test_a_claim_that_is_granted_nothing_at_all_ends_without_ending_the_membership(world: ClaimWorld) -> None:
     claim_id = confirm(world)
     assert not settle(world, claim_id, 0, 0)

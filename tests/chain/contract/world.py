@@ -30,23 +30,29 @@ from chain.contract.genesis_state import build_genesis_state
 from chain.contract.invariants import check_block, check_pool
 from chain.contract.rules import Outcome, execute_call
 from chain.contract.schedule import run_automatic_events
+from chain.contract.settlement_items import add_item
 from chain.contract.shares import get_balance
 from chain.contract.tables import (
     ACCOUNT,
     BOOKING_DAY,
+    CLAIM,
+    CLAIM_CONFIRMED,
     INSTRUCTION,
     ITEM_AID,
     MEMBER,
     PERIOD,
     PLAN,
     POOL,
+    SETTLEMENT,
     BookingDayRecord,
+    ClaimRecord,
     InstructionRecord,
     ItemRecord,
     MemberRecord,
     PeriodRecord,
     PlanRecord,
     PoolRecord,
+    SettlementRecord,
 )
 from chain.contract.terms import PlanTerms, hash_terms, load_terms
 from chain.genesis import Genesis, GenesisPlan, Organisation, Parameters, validate_genesis
@@ -55,6 +61,7 @@ from chain.trie import SUM
 from chain.trie_tree import Pending, Tree
 from chain.types import ZERO_HASH, Hash, Height, Millis, PublicKey, TxId
 from chain.validators import Validator
+from tests.chain.contract.claim_world import build_record
 
 V = TypeVar("V", bound=msgspec.Struct)
 
@@ -211,7 +218,12 @@ class World:
     """One plan with its institutions, block by block."""
 
     def __init__(
-        self, terms: PlanTerms | None = None, *, start_day: int = START_DAY, drain_max: int = 200, statements: bool = True
+        self,
+        terms: PlanTerms | None = None,
+        *,
+        start_day: int = START_DAY,
+        drain_max: int = 200,
+        statements: bool = True,
     ) -> None:
         self.terms = terms or build_terms()
         self.genesis = build_genesis(self.terms, start_day=start_day, drain_max=drain_max)
@@ -226,6 +238,7 @@ class World:
         self.posts_statements = statements
         self._transactions = 0
         self._references = 0
+        self._claims = 0
         self._open_block()
 
     # --- blocks and days ---
@@ -433,5 +446,24 @@ class World:
             outcome = self.call(signer, BatchSign(plan=PLAN_NAME, pool=0, period=number, batch_root=root))
             assert outcome.number == 0, outcome
 
-    def build_item(self, member: bytes, amount: int, *, claim: bytes, fee_bp: int = 800) -> ItemRecord:
-        return ItemRecord(kind=ITEM_AID, member=member, claim=claim, amount=amount, fee_bp=fee_bp, carried=0)
+    def add_claim(self, member: bytes, amount: int, *, fee_bp: int = 800, row: int = 1) -> bytes:
+        """Put a confirmed claim on the list of the next settlement; row 0 is the main benefit, 1 a mild one."""
+        self._claims += 1
+        claim = name_hash("claim", self._claims)
+        record = build_record(
+            ClaimRecord,
+            number=self._claims,
+            plan=PLAN_NAME,
+            pool=0,
+            member=member,
+            status=CLAIM_CONFIRMED,
+            row=row,
+            amount=amount,
+        )
+        self.state.put(CLAIM, record, claim)
+        item = ItemRecord(kind=ITEM_AID, member=member, claim=claim, amount=amount, fee_bp=fee_bp, carried=0)
+        add_item(self.state, self.context("automatic"), item, PLAN_NAME, 0)
+        return claim
+
+    def settlement(self, number: int) -> SettlementRecord:
+        return self.state.require(SETTLEMENT, PLAN_NAME, 0, number)
