@@ -28,8 +28,10 @@ from chain.contract.calls import (
     MemberApply,
     MemberLeave,
 )
-from chain.crypto import SigningKey, sha256
-from chain.transaction import Transaction, build_transaction
+from chain.codec import encode
+from chain.crypto import SigningKey, sha256, signing_bytes
+from chain.transaction import TRANSACTION_VERSION, Body, Transaction, build_transaction
+from chain.types import ChainId
 
 BLOB = b"bench profile " * 32
 DEPOSIT_FEN = 10_000
@@ -40,10 +42,11 @@ LAG_COHORTS = 6
 """Cohorts between an application and what builds on it, so that it is committed by then."""
 LAST_COVER_YEAR = 2080
 
-# For each cohort of joins, so many of the others: 100 applications and 4 of institutions make about a third.
+LEAVE_LAG_COHORTS = 30
 TOP_UPS, LEAVES, CLAIMS = 150, 35, 10
-PER_COHORT = COHORT + 4 + COHORT + TOP_UPS + LEAVES + CLAIMS
-"""Transactions of one cohort: applications, verification, index, admission (and its spare), credits one by one, others."""
+"""For each cohort of 100 joins, so many of the others."""
+PER_COHORT = 2 * COHORT + 3 + TOP_UPS + LEAVES + CLAIMS
+"""Transactions of one cohort: applications, first deposits one by one, verification, index, admission, the others."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +91,12 @@ class Builder:
 
     def apply(self, number: int) -> Transaction:
         """Return the application of person `number`; its id is the pseudonym."""
+        body = self._build_application(number)
+        body_bytes = encode(body)
+        message = signing_bytes(kind="transaction", chain_id=ChainId(body.chain_id), body=body_bytes)
+        return Transaction(body=body, body_bytes=body_bytes, signature=get_key(number).sign(message))
+
+    def _build_application(self, number: int) -> Body:
         call = MemberApply(
             plan=self.parties.plan,
             pool=0,
@@ -99,7 +108,18 @@ class Builder:
             recovery_hash=derive("recovery", number),
             guardian=None,
         )
-        return self.sign(call, get_key(number), "apply", number)
+        return Body(
+            version=TRANSACTION_VERSION,
+            chain_id=self.parties.chain_id,
+            nonce=derive("nonce", "apply", number)[:16],
+            valid_until_ms=self.parties.valid_until_ms,
+            signer=get_key(number).public_key,
+            call=call,
+        )
+
+    def get_member(self, number: int) -> bytes:
+        """Return the pseudonym of person `number`: the id of its application, without signing it again."""
+        return sha256(encode(self._build_application(number)))
 
     def verify(self, numbers: range, members: list[bytes]) -> Transaction:
         items = tuple(
@@ -194,13 +214,9 @@ class Mix:
         groups.append(self._follow_up(cohort - 2 * LAG_COHORTS, 1))
         groups.append(self._credit_joiners(cohort - LAG_COHORTS))
         groups.append([self._top_up(cohort * TOP_UPS + place).raw for place in range(TOP_UPS)])
-        groups.append(
-            [self._act_of_settled(cohort * LEAVES + place, is_claim=False) for place in range(LEAVES)]
-        )
-        groups.append(
-            [self._act_of_settled(cohort * CLAIMS + place, is_claim=True) for place in range(CLAIMS)]
-        )
-        return interleave([[raw for raw in group if raw] for group in groups])
+        groups.append(self._leave(cohort - LEAVE_LAG_COHORTS))
+        groups.append(self._claim(cohort))
+        return interleave([group for group in groups if group])
 
     def _get_numbers(self, cohort: int) -> range:
         first = self.settled + cohort * COHORT
@@ -210,7 +226,7 @@ class Mix:
         if cohort < 0:
             return []
         numbers = self._get_numbers(cohort)
-        members = [bytes(self.builder.apply(number).tx_id) for number in numbers]
+        members = [self.builder.get_member(number) for number in numbers]
         if step == 0:
             return [self.builder.verify(numbers, members).raw, self.builder.issue(numbers, members).raw]
         return [self.builder.admit(numbers, members).raw]
@@ -228,14 +244,18 @@ class Mix:
         code = place % (self.settled // 2) + 1
         return self.builder.credit(code, amount=TOP_UP_FEN, name=f"top-up-{place}")
 
-    def _act_of_settled(self, place: int, *, is_claim: bool) -> bytes:
-        half, quarter = self.settled // 2, self.settled // 4
-        if place >= quarter:
-            return b""
-        number = half + place + (quarter if is_claim else 0)
-        member = bytes(self.builder.apply(number).tx_id)
-        act = self.builder.claim(number, member) if is_claim else self.builder.leave(number, member)
-        return act.raw
+    def _leave(self, cohort: int) -> list[bytes]:
+        """Some of those who joined a while ago leave again."""
+        if cohort < 0:
+            return []
+        numbers = self._get_numbers(cohort)[:LEAVES]
+        return [self.builder.leave(number, self.builder.get_member(number)).raw for number in numbers]
+
+    def _claim(self, cohort: int) -> list[bytes]:
+        """Members of the setup had an accident today; each claims once, while there are any left."""
+        first = self.settled // 2 + cohort * CLAIMS
+        numbers = range(first, min(first + CLAIMS, self.settled))
+        return [self.builder.claim(number, self.builder.get_member(number)).raw for number in numbers]
 
 
 def interleave(groups: list[list[bytes]]) -> list[bytes]:

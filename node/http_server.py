@@ -133,9 +133,7 @@ class DeadlineProtocol(HttpToolsProtocol):
         """Note that the caller does not take its answer."""
         super().pause_writing()
         if self._write_deadline is None:
-            self._write_deadline = self.loop.call_later(
-                self.limits.write_timeout_ms / 1000, self.transport.abort
-            )
+            self._write_deadline = self.loop.call_later(self.limits.write_timeout_ms / 1000, self.transport.abort)
 
     def resume_writing(self) -> None:
         """Note that it does again."""

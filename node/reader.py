@@ -169,9 +169,7 @@ class StoreSnapshot:
         for place, receipt in self._iterate_receipts(start, stop, is_reversed=is_reversed):
             yield self._build_entry(layout.place(*place), receipt)
 
-    def iterate_subject(
-        self, subject: bytes, *, start: Place, stop: Place, is_reversed: bool
-    ) -> Iterator[Entry]:
+    def iterate_subject(self, subject: bytes, *, start: Place, stop: Place, is_reversed: bool) -> Iterator[Entry]:
         """Yield the entries whose events name the subject, likewise."""
         prefix = layout.SUBJECT + subject
         keys = self._snapshot.iterate(
@@ -187,9 +185,7 @@ class StoreSnapshot:
         """Return the path of leaf `index` of the log in the tree of `size` leaves."""
         return list(inclusion_proof(_Tiles(self._snapshot), index=index, size=size))
 
-    def _iterate_receipts(
-        self, start: Place, stop: Place, *, is_reversed: bool
-    ) -> Iterator[tuple[Place, Receipt]]:
+    def _iterate_receipts(self, start: Place, stop: Place, *, is_reversed: bool) -> Iterator[tuple[Place, Receipt]]:
         rows = self._snapshot.iterate(
             start=layout.RECEIPT + layout.place(*start),
             stop=layout.RECEIPT + layout.place(*stop),

@@ -207,9 +207,7 @@ def build_submit_router(submitter: Submitter, limits: HttpLimits) -> APIRouter:
         headers = {"cache-control": "no-store"}
         if wait_ms is not None:
             headers["preference-applied"] = "wait"
-        return Response(
-            msgspec.json.encode(build_batch(results)), headers=headers, media_type=JSON_MEDIA_TYPE
-        )
+        return Response(msgspec.json.encode(build_batch(results)), headers=headers, media_type=JSON_MEDIA_TYPE)
 
     @router.put(
         "/blobs/{sha256}",
@@ -313,9 +311,7 @@ def _build_single(result: SubmitResult, *, is_wait_applied: bool) -> Response:
         answer = build_transaction(result.entry, result.block_ms, is_public=False)
         status = 200 if result.is_replayed else 201
     else:
-        pending = TransactionStatus(
-            status=result.status, valid_until_ms=result.valid_until_ms, code=result.code
-        )
+        pending = TransactionStatus(status=result.status, valid_until_ms=result.valid_until_ms, code=result.code)
         answer = build_pending(result.tx_id, pending)
         status = 202 if result.status in {"received", "pending"} else 200
     return Response(msgspec.json.encode(answer), status, headers=headers, media_type=JSON_MEDIA_TYPE)

@@ -396,6 +396,15 @@ def test_selection_keeps_limits_and_the_order_of_each_ingress_validator(
     assert pool.select(block_ms=NOW_MS, turn=turn) == selected
 
 
+def test_p23_signers_that_left_are_forgotten() -> None:
+    pool = make_pool()
+    transactions = [make(number) for number in range(50)]
+    for transaction in transactions:
+        pool.add(transaction, ingress=0, now_ms=0)
+    pool.remove_committed(transaction.tx_id for transaction in transactions)
+    assert pool._shares[0].by_signer == {}
+
+
 def test_expiry_index_does_not_grow_with_committed_transactions() -> None:
     pool = make_pool()
     for number in range(1_000):

@@ -112,6 +112,16 @@ async def test_cancelled_waiter_takes_nothing_back(tmp_path: Path) -> None:
     assert len(reopen(tmp_path)) == 2
 
 
+async def test_cancelled_waiter_does_not_disturb_the_others_of_its_group(tmp_path: Path) -> None:
+    async with running(tmp_path) as journal, asyncio.TaskGroup() as group:
+        waiters = [group.create_task(journal.append([make(number)])) for number in range(3)]
+        await asyncio.sleep(0)
+        waiters[1].cancel()
+        await waiters[0]
+        await waiters[2]
+    assert len(reopen(tmp_path)) == 3
+
+
 async def test_forgotten_records_free_their_segments(tmp_path: Path) -> None:
     async with running(tmp_path, segment_bytes=4_000) as journal:
         for start in range(0, 2_000, 50):

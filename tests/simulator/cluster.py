@@ -181,10 +181,9 @@ class Cluster:
 
     def expire(self, index: int, timer: TimerId = TimerId.VIEW) -> None:
         """Let a timer of one node run out, if it runs."""
-        state, node = self.state(index), self.nodes[index]
-        token = get_timer(state, timer).token
+        node = self.nodes[index]
+        token = get_timer(self.state(index), timer).token
         node.feed(TimerExpired(timer, token, self.world.now_ms, node.wall_ms))
-        self.settle()
 
     def move_to(self, view: int, nodes: Sequence[int]) -> None:
         """Bring nodes into changing(view) by the wishes of the liars and of each other (E6)."""

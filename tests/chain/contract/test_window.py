@@ -127,11 +127,11 @@ def test_the_next_notice_waits_for_an_empty_queue_and_keeps_its_full_days() -> N
     world.advance_to(NOTICE + 12)
     assert world.pool.queue_exits == (7, 8)
     assert world.period(1).status == 0
-    world.advance_to(NOTICE + 14)
+    world.advance_to(NOTICE + 13)
     opened = world.period(1)
-    assert (opened.status, opened.notice_day) == (1, NOTICE + 14)
-    assert (opened.scheduled_day, opened.charge_day) == (NOTICE + 13, NOTICE + 18)
-    world.advance_to(NOTICE + 18)
+    assert (opened.status, opened.notice_day) == (1, NOTICE + 13)
+    assert (opened.scheduled_day, opened.charge_day) == (NOTICE + 13, NOTICE + 17)
+    world.advance_to(NOTICE + 17)
     assert world.pool.settlements == 2
 
 
