@@ -11,7 +11,6 @@ import gc
 import json
 import platform
 import time
-from collections.abc import Callable
 from typing import TypeVar
 
 import msgspec

@@ -19,7 +19,6 @@ from bench.load import BLOB, DEPOSIT_FEN, Builder, Parties, build_setup
 from chain import execution
 from chain.catalogue import get_entry_by_number
 from chain.contract.terms import hash_terms
-from chain.crypto import sha256
 from chain.genesis import Parameters
 from chain.transaction import Transaction, decode_transaction
 from node.demo.figures import load_plan
@@ -116,8 +115,7 @@ def measure(*, settled: int, blocks: int) -> dict[str, object]:
         kinds: dict[str, list[bytes]] = {
             "member_apply": [builder.apply(number).raw for number in new],
             "deposit_credit (top-up)": [
-                builder.credit(place % half + 1, amount=100, name=f"up-{place}").raw
-                for place in range(blocks * BLOCK)
+                builder.credit(place % half + 1, amount=100, name=f"up-{place}").raw for place in range(blocks * BLOCK)
             ],
             "deposit_credit (applicant)": [
                 builder.credit(number + 1, amount=DEPOSIT_FEN, name="join").raw for number in new
@@ -146,5 +144,3 @@ def measure_kind(bench: Bench, raws: list[bytes]) -> dict[str, float]:
     figures = {stage: round(seconds / len(raws) * 1e6, 1) for stage, seconds in total.items()}
     figures["all"] = round(sum(total.values()) / len(raws) * 1e6, 1)
     return figures
-
-

@@ -3,10 +3,9 @@
     setup      members apply, are verified, admitted and pay in: they are there before anything is measured
     mix        joins (application, verification, admission, first deposit), top-ups, leaves, claims
 
-Everything is built and signed before the measurement, by worker processes, so that the generator does not compete with
-the nodes. Deposit codes are handed out in the order of application; who applied when does not matter here, as all ask for
-the same deposit, so codes are used before it is known whose they are.
-"""
+Everything is built and signed before the measurement, by worker processes, so that the generator does not
+compete with the nodes. Deposit codes are handed out in the order of application; who applied when does not
+matter here, as all ask for the same deposit, so codes are used before it is known whose they are."""
 
 import hashlib
 from collections.abc import Iterator, Mapping
@@ -15,6 +14,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from chain.codec import encode
 from chain.contract.calls import (
     AccountVerify,
     AccountVerifyItem,
@@ -28,7 +28,6 @@ from chain.contract.calls import (
     MemberApply,
     MemberLeave,
 )
-from chain.codec import encode
 from chain.crypto import SigningKey, sha256, signing_bytes
 from chain.transaction import TRANSACTION_VERSION, Body, Transaction, build_transaction
 from chain.types import ChainId
@@ -46,7 +45,8 @@ LEAVE_LAG_COHORTS = 30
 TOP_UPS, LEAVES, CLAIMS = 150, 35, 10
 """For each cohort of 100 joins, so many of the others."""
 PER_COHORT = 2 * COHORT + 3 + TOP_UPS + LEAVES + CLAIMS
-"""Transactions of one cohort: applications, first deposits one by one, verification, index, admission, the others."""
+"""Transactions of one cohort: applications, first deposits one by one, verification, index, admission, the
+others."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,8 @@ class Builder:
         self.platform = SigningKey(parties.platform)
 
     def sign(self, call: Call, key: SigningKey, *name: str | int) -> Transaction:
-        """Return the transaction of a call; its nonce follows from its name, so that ids are known in advance."""
+        """Return the transaction of a call; its nonce follows from its name, so that ids are known in
+        advance."""
         return build_transaction(
             chain_id=self.parties.chain_id,
             nonce=derive("nonce", *name)[:16],
@@ -185,7 +186,8 @@ def get_key(number: int) -> SigningKey:
 
 
 def build_setup(builder: Builder, numbers: range, *, day: int) -> list[list[bytes]]:
-    """Return the raw transactions of one cohort's joining in four steps, each to be committed before the next."""
+    """Return the raw transactions of one cohort's joining in four steps, each to be committed before the
+    next."""
     applications = [builder.apply(number) for number in numbers]
     members = [bytes(transaction.tx_id) for transaction in applications]
     credit = builder.credit_many([number + 1 for number in numbers], amount=DEPOSIT_FEN, name="setup", day=day)
@@ -199,7 +201,8 @@ def build_setup(builder: Builder, numbers: range, *, day: int) -> list[list[byte
 
 
 class Mix:
-    """The measured load: cohort c joins while earlier cohorts move on and older members pay in, leave and claim."""
+    """The measured load: cohort c joins while earlier cohorts move on and older members pay in, leave and
+    claim."""
 
     def __init__(self, builder: Builder, *, settled: int) -> None:
         """`settled` people joined in the setup: numbers 0 to settled - 1."""
@@ -235,8 +238,7 @@ class Mix:
         if cohort < 0:
             return []
         return [
-            self.builder.credit(number + 1, amount=DEPOSIT_FEN, name="join").raw
-            for number in self._get_numbers(cohort)
+            self.builder.credit(number + 1, amount=DEPOSIT_FEN, name="join").raw for number in self._get_numbers(cohort)
         ]
 
     def _top_up(self, place: int) -> Transaction:
@@ -260,9 +262,7 @@ class Mix:
 
 def interleave(groups: list[list[bytes]]) -> list[bytes]:
     """Return the groups mixed evenly, each in its own order."""
-    placed = [
-        ((place + 0.5) / len(group), raw) for group in groups for place, raw in enumerate(group)
-    ]
+    placed = [((place + 0.5) / len(group), raw) for group in groups for place, raw in enumerate(group)]
     return [raw for _, raw in sorted(placed, key=lambda pair: pair[0])]
 
 
@@ -278,7 +278,9 @@ def presign_setup(parties: Parties, settled: int, *, day: int, workers: int) -> 
     """Sign the setup in worker processes; return the steps of each cohort."""
     starts = range(0, settled, COHORT)
     with ProcessPoolExecutor(workers) as pool:
-        jobs = [pool.submit(_build_setup_job, parties, range(first, min(first + COHORT, settled)), day) for first in starts]
+        jobs = [
+            pool.submit(_build_setup_job, parties, range(first, min(first + COHORT, settled)), day) for first in starts
+        ]
         return [job.result() for job in jobs]
 
 

@@ -1,9 +1,8 @@
 """Four real nodes under load: committed transactions a second, time to finality, CPU, memory, block sizes.
 
-The generator sends prepared requests to all four nodes in turn and follows the chain at one of them; it signs nothing
-while it measures. Time to finality runs from the moment at which a request was *due*, so a slow node cannot hide behind a
-generator that waits for it.
-"""
+The generator sends prepared requests to all four nodes in turn and follows the chain at one of them; it
+signs nothing while it measures. Time to finality runs from the moment at which a request was *due*, so a
+slow node cannot hide behind a generator that waits for it."""
 
 import asyncio
 import os
@@ -20,7 +19,8 @@ from chain.transaction import decode_transaction
 from node.processes import NodeProcesses
 
 OUTSTANDING_MAX = 5_000
-"""Transactions under way at full speed: enough for two full blocks, below what one institution may have in a pool."""
+"""Transactions under way at full speed: enough for two full blocks, below what one institution may have in
+a pool."""
 REQUEST_TRANSACTIONS = 200
 PACE_SECONDS = 0.05
 """At an offered rate, one request is due in each so many seconds."""
@@ -46,9 +46,7 @@ class Usage:
 def read_usage(pid: int) -> Usage:
     """Read the usage of a process from /proc."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    status = dict(
-        line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines() if ":" in line
-    )
+    status = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines() if ":" in line)
     return Usage(
         cpu_s=(int(fields[11]) + int(fields[12])) / TICK,
         rss_mb=int(status["VmRSS"].split()[0]) / 1024,
@@ -152,6 +150,16 @@ class Driver:
         self.watcher.changed.set()
 
 
+COUNTERS = ("gongji_stage_seconds_total", "gongji_view_changes_total", "gongji_frames_dropped_total")
+
+
+async def read_counters(http: httpx.AsyncClient, url: str) -> dict[str, float]:
+    """Return a node's counters of interest by name and label."""
+    text = (await http.get(f"{url}/metrics", timeout=20)).text
+    rows = (line.rpartition(" ") for line in text.splitlines() if line.startswith(COUNTERS))
+    return {name: float(value) for name, _, value in rows}
+
+
 @dataclass
 class Window:
     """Measurements between two moments."""
@@ -163,6 +171,8 @@ class Window:
     usage: list[Usage]
     latencies: list[float]
     block_sizes: list[int]
+    counters: dict[str, float]
+    """Growth of the first node's counters."""
 
     def summarise(self) -> dict[str, object]:
         """Return the figures of this window."""
@@ -182,6 +192,15 @@ class Window:
             "block_transactions_max": sizes[-1],
             "finality_ms_p50": get_percentile_ms(self.latencies, 50),
             "finality_ms_p99": get_percentile_ms(self.latencies, 99),
+            "stage_us_per_transaction": {
+                name.partition('"')[2].rstrip('"}'): round(seconds / committed * 1e6, 1)
+                for name, seconds in self.counters.items()
+                if name.startswith(COUNTERS[0]) and seconds
+            },
+            "view_changes": round(self.counters.get(COUNTERS[1], 0)),
+            "frames_dropped": sum(
+                round(count) for name, count in self.counters.items() if name.startswith(COUNTERS[2])
+            ),
         }
 
 
@@ -199,13 +218,15 @@ class Meter:
     def __init__(self, processes: NodeProcesses, watcher: Watcher) -> None:
         self._processes = processes
         self._watcher = watcher
-        self.reset()
+        self._usage: list[Usage] = []
+        self._counters: dict[str, float] = {}
 
     def _read(self) -> list[Usage]:
         return [read_usage(node.pid) for node in self._processes.nodes if node.pid is not None]
 
-    def reset(self) -> None:
+    async def reset(self) -> None:
         """Begin a window."""
+        self._counters = await read_counters(self._watcher.http, self._watcher.url)
         self._usage = self._read()
         self._own = time.process_time()
         self._began = time.monotonic()
@@ -213,18 +234,31 @@ class Meter:
         self._latencies = len(self._watcher.latencies)
         self._blocks = len(self._watcher.block_sizes)
 
-    def read(self) -> Window:
+    async def read(self) -> Window:
         """Return what happened since the window began."""
         usage = self._read()
+        seconds = time.monotonic() - self._began
+        counters = await read_counters(self._watcher.http, self._watcher.url)
         return Window(
-            seconds=time.monotonic() - self._began,
+            seconds=seconds,
             committed=self._watcher.committed - self._committed,
             cpu_s=[after.cpu_s - before.cpu_s for before, after in zip(self._usage, usage, strict=True)],
             generator_cpu_s=time.process_time() - self._own,
             usage=usage,
             latencies=self._watcher.latencies[self._latencies :],
             block_sizes=self._watcher.block_sizes[self._blocks :],
+            counters={name: value - self._counters.get(name, 0.0) for name, value in counters.items()},
         )
+
+
+async def read_hash(http: httpx.AsyncClient, url: str, height: int) -> str:
+    """Return a node's hash of a block, once it has it."""
+    for _ in range(30):
+        answer = await http.get(f"{url}/v1/blocks/{height}?min_height={height}", timeout=20)
+        if answer.status_code == 200:
+            return str(answer.json()["hash"])
+        await asyncio.sleep(0.5)
+    return "absent"
 
 
 async def offer(driver: Driver, load: deque[bytes], *, rate: int, seconds: float) -> None:

@@ -1,7 +1,8 @@
-"""A settlement over N members touches no member: the same time for a thousand as for a million (contract 3.4).
+"""A settlement over N members touches no member: the same time for a thousand as for a million (contract
+3.4).
 
-The pool's sum tree stands in LevelDB; the charge is found by range sums and its three proofs are made, as in a block.
-"""
+The pool's sum tree stands in LevelDB; the charge is found by range sums and its three proofs are made, as
+in a block."""
 
 import gc
 import random

@@ -24,7 +24,7 @@ class Validator(Struct, frozen=True, array_like=True, forbid_unknown_fields=True
     tls_pin: Bytes32
     """SHA-256 of the SubjectPublicKeyInfo of its TLS certificate: its identity on the network."""
     tls_certificate: Annotated[bytes, Meta(max_length=2_048)]
-    """Its self-signed TLS certificate, DER; the trust anchor that peers load."""
+    """Its TLS certificate, DER, whose key the pin is of; peers are known by the pin alone, validity is ignored."""
     address: Annotated[str, Meta(min_length=3, max_length=255)]
     """host:port of its validator listener."""
     reveal_anchor: Bytes32

@@ -84,14 +84,10 @@ def require_prepared(state: State, prepared: Prepared) -> None:
     known = tuple(
         (prepare.signer, prepare.signature)
         for prepare in state.prepares
-        if prepare is not None
-        and prepare.body.view == prepared.view
-        and prepare.body.block_hash == prepared.block_hash
+        if prepare is not None and prepare.body.view == prepared.view and prepare.body.block_hash == prepared.block_hash
     )
     height, view, block_hash = Height(prepared.height), View(prepared.view), Hash(prepared.block_hash)
-    verified = _verify_votes(
-        state, "prepare", height, view, block_hash, prepared.votes, state.validators, known
-    )
+    verified = _verify_votes(state, "prepare", height, view, block_hash, prepared.votes, state.validators, known)
     try:
         validate_votes(
             kind="prepare",

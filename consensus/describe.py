@@ -112,9 +112,7 @@ def _compute_phase(state: State, leader: int) -> tuple[str, tuple[int, ...]]:
 
 
 def _list_missing(state: State, slots: Sequence[ViewChange | Prepare | Commit | None]) -> tuple[int, ...]:
-    return tuple(
-        index for index, message in enumerate(slots) if message is None or message.body.view != state.view
-    )
+    return tuple(index for index, message in enumerate(slots) if message is None or message.body.view != state.view)
 
 
 def _get_block_hash(state: State) -> bytes | None:

@@ -81,7 +81,7 @@ class Restored(Struct, frozen=True, kw_only=True):
     new_views: tuple[NewView, ...] = ()
     """Those that were installed."""
     mark: tuple[int, int, int] | None = None
-    """The guard's mark (height, view, step); None if it never signed."""
+    """`guard_rules.get_mark` of the guard: (height, view, step); None if it never signed or there is none."""
 
 
 class Start(Struct, frozen=True, kw_only=True):

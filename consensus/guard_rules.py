@@ -81,6 +81,17 @@ def build_floor(*, key: PublicKey, chain_id: ChainId, height: Height) -> GuardSt
     return GuardState(key=key, chain_id=chain_id, floor=height, mark=None, last_commit=None)
 
 
+def get_mark(guard: GuardState) -> tuple[int, int, int] | None:
+    """Return the position up to which everything may have been signed; None if nothing was.
+
+    After a quarantine that is all below the floor: lost votes that peers still show are no reason for another one.
+    """
+    mark = guard.mark
+    if mark is not None:
+        return (mark.height, mark.view, mark.step)
+    return (guard.floor, 0, -1) if guard.floor > 1 else None
+
+
 def get_position(message: OwnMessage) -> tuple[int, int, int]:
     """Return (height, view, step) of a signed message (consensus 0)."""
     return (message.body.height, message.body.view, int(get_kind(message)))

@@ -275,9 +275,7 @@ def encode_message(message: Message) -> bytes:
     data = encode(message)
     kind = get_kind(message)
     if len(data) > BYTES_MAX[kind]:
-        raise DecodeError(
-            what=TAGS.get(kind, kind.name), reason=f"{len(data)} bytes exceed the limit of its kind"
-        )
+        raise DecodeError(what=TAGS.get(kind, kind.name), reason=f"{len(data)} bytes exceed the limit of its kind")
     return data
 
 

@@ -138,7 +138,14 @@ def _begin_voting(turn: Turn) -> None:
     end = rules.compute_quarantine_end(state)
     if end is None or state.height < end or state.certified is not None:
         return
-    turn.state = replace(state, quarantine=None, asked=Asked(), locked=None, locked_content=None)
+    turn.state = replace(
+        state,
+        quarantine=None,
+        asked=Asked(),
+        locked=None,
+        locked_content=None,
+        mark=max(state.mark, (state.height, 0, -1)),
+    )
     turn.persist.append(LeaveQuarantine(height=state.height))
 
 
@@ -206,9 +213,7 @@ def _propose(turn: Turn) -> None:
         return
     if not (state.has_transactions or state.is_idle_over):
         return
-    if state.new_view is None and (
-        state.head_certificate.view != state.view or rules.has_signed_commit(state)
-    ):
+    if state.new_view is None and (state.head_certificate.view != state.view or rules.has_signed_commit(state)):
         return  # neither J1 nor J2 could justify it; the view timer goes on
     turn.state = replace(state, building=state.view)
     turn.build = BuildBlock(
@@ -351,9 +356,7 @@ def _sign_prepare(turn: Turn, content: BlockContent) -> None:
 
 
 def _vote_body(state: State, content: BlockContent) -> VoteBody:
-    return VoteBody(
-        version=state.head.version, height=state.height, view=state.view, block_hash=content.block_hash
-    )
+    return VoteBody(version=state.head.version, height=state.height, view=state.view, block_hash=content.block_hash)
 
 
 def _require_fits(state: State, view: View, content: BlockContent) -> None:

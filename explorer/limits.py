@@ -16,6 +16,9 @@ from explorer.problems import ProblemError, ProblemWriter
 from explorer.settings import HttpLimits
 
 NS_PER_S = 1_000_000_000
+DISCARD_BYTES_MAX = 16 * 1024 * 1024
+"""Of a refused body; beyond it the connection is closed at once."""
+DISCARD_MS_MAX = 1_000
 BATCH_PATH = "/v1/transactions:batch"
 BLOB_PATH = "/v1/blobs/"
 
@@ -143,7 +146,9 @@ class LimitsMiddleware:
             if body is None:
                 return
         except ProblemError as error:
-            # What is left of the body is not read: the connection ends with this answer.
+            # A connection that is closed with unread bytes is reset, and the caller would lose the answer: so a
+            # part of what is left is read and thrown away. Then the connection ends with this answer.
+            await self._discard(receive)
             response = self._problems.build(scope, error)
             response.headers["connection"] = "close"
             await response(scope, receive, send)
@@ -167,6 +172,19 @@ class LimitsMiddleware:
             raise ProblemError("overloaded", retry_after_s=1, values={"queue": "request bodies"})
         self._bodies_bytes += reserved
         return reserved
+
+    async def _discard(self, receive: Receive) -> None:
+        """Throw away what is left of a refused body, for a short while and up to a bound."""
+        size = 0
+        try:
+            async with asyncio.timeout(DISCARD_MS_MAX / 1000):
+                while size < DISCARD_BYTES_MAX:
+                    message = await receive()
+                    size += len(message.get("body", b""))
+                    if message["type"] == "http.disconnect" or not message.get("more_body", False):
+                        return
+        except TimeoutError:
+            return
 
     async def _read_body(self, receive: Receive, body_bytes_max: int) -> bytes | None:
         """Return the whole body, None if the caller went away."""

@@ -6,7 +6,7 @@ stops the application at its start, so that nothing is served that is not docume
 
 from msgspec import Struct
 
-from explorer import examples
+from explorer import examples_chain, examples_plan
 
 READ_PROBLEMS = (
     "parameter_invalid",
@@ -92,35 +92,37 @@ def _many(example: Struct, description: str) -> Operation:
 
 
 OPERATIONS: dict[str, Operation] = {
-    "getMeta": _one(examples.META, "Chain, versions, limits, clock, plans."),
-    "listBlocks": _many(examples.BLOCKS, "A page of blocks."),
-    "getBlock": _one(examples.BLOCK, "The block; immutable once the next block embeds its certificate.", "not_found"),
-    "listTransactions": _many(examples.TRANSACTIONS, "A page of committed transactions."),
+    "getMeta": _one(examples_chain.META, "Chain, versions, limits, clock, plans."),
+    "listBlocks": _many(examples_chain.BLOCKS, "A page of blocks."),
+    "getBlock": _one(
+        examples_chain.BLOCK, "The block; immutable once the next block embeds its certificate.", "not_found"
+    ),
+    "listTransactions": _many(examples_chain.TRANSACTIONS, "A page of committed transactions."),
     "getTransaction": _one(
-        examples.TRANSACTION,
+        examples_chain.TRANSACTION,
         "The transaction; immutable once committed. One that this node has not seen is 404 with its tx_id.",
         "not_found",
     ),
     "getReceipt": _one(
-        examples.RECEIPT,
+        examples_chain.RECEIPT,
         "Log entry, path, header, certificate and validators of a committed one.",
         "not_found",
     ),
-    "getValidators": _one(examples.VALIDATORS, "The set of the next height."),
-    "listPlans": _many(examples.PLANS, "A page of plans."),
-    "getPlan": _one(examples.PLAN, "The plan.", "not_found"),
-    "listMembers": _many(examples.MEMBERS, "A page of members."),
-    "getMember": _one(examples.MEMBER_ANSWER, "The member.", "not_found"),
-    "listClaims": _many(examples.CLAIMS, "A page of claims."),
-    "getClaim": _one(examples.CLAIM_ANSWER, "The claim.", "not_found"),
-    "listSettlements": _many(examples.SETTLEMENTS, "A page of settlements."),
-    "listPayouts": _many(examples.PAYOUTS, "A page of instructions."),
-    "getConsensus": _one(examples.CONSENSUS, "Height, view, phase, missing votes, timers."),
+    "getValidators": _one(examples_chain.VALIDATORS, "The set of the next height."),
+    "listPlans": _many(examples_plan.PLANS, "A page of plans."),
+    "getPlan": _one(examples_plan.PLAN, "The plan.", "not_found"),
+    "listMembers": _many(examples_plan.MEMBERS, "A page of members."),
+    "getMember": _one(examples_plan.MEMBER_ANSWER, "The member.", "not_found"),
+    "listClaims": _many(examples_plan.CLAIMS, "A page of claims."),
+    "getClaim": _one(examples_plan.CLAIM_ANSWER, "The claim.", "not_found"),
+    "listSettlements": _many(examples_plan.SETTLEMENTS, "A page of settlements."),
+    "listPayouts": _many(examples_plan.PAYOUTS, "A page of instructions."),
+    "getConsensus": _one(examples_chain.CONSENSUS, "Height, view, phase, missing votes, timers."),
     "getLiveness": Operation(
-        answers=(AnswerNote(description="Alive.", example=examples.LIVENESS),), problems=PLAIN_PROBLEMS
+        answers=(AnswerNote(description="Alive.", example=examples_chain.LIVENESS),), problems=PLAIN_PROBLEMS
     ),
     "getReadiness": Operation(
-        answers=(AnswerNote(description="Ready.", example=examples.READINESS),),
+        answers=(AnswerNote(description="Ready.", example=examples_chain.READINESS),),
         problems=(*PLAIN_PROBLEMS, "not_ready"),
     ),
     "getMetrics": Operation(
@@ -133,18 +135,18 @@ OPERATIONS: dict[str, Operation] = {
         answers=(
             AnswerNote(
                 description="These bytes have a terminal status already.",
-                example=examples.TRANSACTION,
+                example=examples_chain.TRANSACTION,
                 headers=SUBMIT_HEADERS,
             ),
             AnswerNote(
                 description="Final in the time that Prefer allowed: with its receipt.",
-                example=examples.TRANSACTION,
+                example=examples_chain.TRANSACTION,
                 status=201,
                 headers=SUBMIT_HEADERS,
             ),
             AnswerNote(
                 description="Taken: durable here, on its way to all validators.",
-                example=examples.PENDING,
+                example=examples_chain.PENDING,
                 status=202,
                 headers=SUBMIT_HEADERS,
             ),
@@ -153,7 +155,9 @@ OPERATIONS: dict[str, Operation] = {
     ),
     "submitBatch": Operation(
         answers=(
-            AnswerNote(description="One result for each transaction, in order.", example=examples.BATCH, status=200),
+            AnswerNote(
+                description="One result for each transaction, in order.", example=examples_chain.BATCH, status=200
+            ),
         ),
         problems=tuple(
             code
@@ -171,8 +175,8 @@ OPERATIONS: dict[str, Operation] = {
     ),
     "putBlob": Operation(
         answers=(
-            AnswerNote(description="Held already.", example=examples.BLOB),
-            AnswerNote(description="Held for an hour.", example=examples.BLOB, status=201),
+            AnswerNote(description="Held already.", example=examples_chain.BLOB),
+            AnswerNote(description="Held for an hour.", example=examples_chain.BLOB, status=201),
         ),
         problems=(
             "parameter_invalid",

@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import Scope
 
-from chain.catalogue import Entry, get_entry
+from chain.catalogue import Entry
 from chain.errors import GongjiError
 from explorer.represent import JsonObject
 
@@ -202,9 +202,3 @@ def convert_validation_error(error: RequestValidationError) -> ProblemError:
 
 def _escape(part: str) -> str:
     return part[:64].replace("~", "~0").replace("/", "~1")
-
-
-def get_problem_type(code: str) -> str:
-    """Return the address of the page that explains a code; an unknown code is a mistake of ours
-    (KeyError)."""
-    return f"/problems/{get_entry(code).code}"

@@ -96,16 +96,6 @@ def build_money(fen: int) -> Money:
     return Money(amount=str(fen))
 
 
-def format_hex(data: bytes) -> str:
-    """Return bytes as lower-case hex digits."""
-    return data.hex()
-
-
-def format_optional_hex(data: bytes | None) -> str | None:
-    """Return bytes as lower-case hex digits, null where there are none."""
-    return None if data is None else data.hex()
-
-
 def format_time(timestamp_ms: int) -> str | None:
     """Return a block time as RFC 3339 in UTC with milliseconds and Z; null beyond the year 9999."""
     if timestamp_ms > TIME_MS_MAX:

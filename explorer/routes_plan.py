@@ -49,16 +49,13 @@ from explorer.privacy import is_payee_withheld
 from explorer.problems import FieldError, ProblemError
 from explorer.reader import ChainSnapshot, Record
 from explorer.views_chain import require
+from explorer.views_claim import build_claim, build_claim_summary, build_payout, build_settlement
 from explorer.views_plan import (
     PoolReader,
-    build_claim,
-    build_claim_summary,
     build_member,
     build_member_summary,
-    build_payout,
     build_plan,
     build_plan_summary,
-    build_settlement,
 )
 
 V = TypeVar("V", bound=Struct)

@@ -13,11 +13,11 @@ from chain.codec import encode
 from chain.contract.events import Event
 from chain.errors import DecodeError, StoreError
 from chain.genesis import ROLE_NAMES
-from chain.receipt import Receipt, build_log_entry
+from chain.receipt import build_log_entry
 from chain.round_record import ROUND, VALIDATORS
 from chain.state import Table
 from chain.transaction import Transaction, decode_transaction, get_call_name
-from chain.types import ZERO_HASH, TxId
+from chain.types import TxId
 from chain.validators import ValidatorSet, compute_faults_max, compute_quorum, hash_validators
 from explorer.answers_chain import (
     BlockAnswer,
@@ -56,8 +56,7 @@ def require_block(snapshot: ChainSnapshot, height: int) -> BlockRecord:
     return record
 
 
-# --- blocks
-# ---------------------------------------------------------------------------------------------------------
+# --- blocks -------------------------------------------------------------------------------------------------
 
 
 def find_validators(snapshot: ChainSnapshot, genesis_set: ValidatorSet, height: int) -> ValidatorSet | None:
@@ -157,8 +156,7 @@ def build_event(event: Event) -> JsonObject:
     return {"event": name, **represent_fields(event, subject=name)}
 
 
-# --- transactions
-# ---------------------------------------------------------------------------------------------------
+# --- transactions -------------------------------------------------------------------------------------------
 
 
 def build_outcome(number: int) -> OutcomeAnswer:
@@ -278,13 +276,7 @@ def build_receipt(snapshot: ChainSnapshot, entry: Entry, genesis_set: ValidatorS
     )
 
 
-def is_automatic(receipt: Receipt) -> bool:
-    """Tell whether a receipt is that of a block's automatic events."""
-    return receipt.tx_id == ZERO_HASH
-
-
-# --- validators
-# -----------------------------------------------------------------------------------------------------
+# --- validators ---------------------------------------------------------------------------------------------
 
 
 def build_validators(snapshot: ChainSnapshot, roles: dict[str, int]) -> ValidatorsAnswer:

@@ -7,14 +7,10 @@ from typing import assert_never
 
 from chain.block import Block
 from chain.codec import encode
-from chain.contract.tables import BEACON
-from chain.errors import ConfigError, GongjiError, InvariantViolation
-from chain.genesis import Genesis, compute_chain_id
-from chain.ledger import Ledger
+from chain.errors import GongjiError
+from chain.genesis import Genesis
 from chain.mempool import Mempool, PoolLimits
-from chain.store import Store
 from chain.transaction import Transaction
-from chain.types import Hash, PublicKey
 from consensus.config import Config
 from consensus.events import BlockContent, Received, Restored, Start
 from consensus.events import PeerDown as CorePeerDown
@@ -32,18 +28,16 @@ from node.cosigner import Cosigner
 from node.fetching import Fetching
 from node.follower import Follower
 from node.gossip import Gossip
-from node.guard import open_guard
+from node.head import build_head
 from node.http_server import ConnectionLimits, RestServer, build_server
 from node.intake import Intake
-from node.journal import open_journal
-from node.keys import KeyKind, load_key, load_secret
+from node.keys import load_secret
 from node.logs import LogThrottle, get_logger
 from node.metrics import NodeMetrics
-from node.pool_journal import PoolJournal
 from node.reader import StoreReader
-from node.reveal import load_reveal
 from node.runtime import Runtime
-from node.signer import Signer, compute_restart
+from node.signer import Signer
+from node.storage import Storage
 from node.submit_api import build_submit_router
 from node.waiting import Waiters
 from node.wire import BLOBS, CHECKPOINT, CONSENSUS_FIRST, TRANSACTIONS, Blobs, build_frame_kinds
@@ -71,60 +65,28 @@ class Node:
         self._log = get_logger("node")
         self._throttle = LogThrottle(REFUSED_LOG_MS)
         self._clock = SystemClock()
-        data = Path(config.data_dir)
-        data.mkdir(parents=True, exist_ok=True)
-        self._data_dir = data
-        key = load_key(Path(config.keys.validator), kind=KeyKind.VALIDATOR)
-        checkpoint_key = load_key(Path(config.keys.checkpoint), kind=KeyKind.CHECKPOINT)
-        self.own_index = find_own_index(genesis, key.public_key)
-        own = genesis.validators[self.own_index]
-        self.organisation = own.organisation
-        if own.checkpoint_key != checkpoint_key.public_key:
-            raise ConfigError(field="keys.checkpoint", reason="is not the checkpoint key of this validator in genesis")
-        self._reveal = load_reveal(Path(config.keys.reveal))
-        self.metrics = NodeMetrics(
-            version=SOFTWARE, chain_id=compute_chain_id(genesis).hex(), validator=own.organisation
-        )
-        self._store = Store(data / "ledger", compute_chain_id(genesis))
-        self.ledger = Ledger(self._store, genesis)
+        self.storage = storage = Storage(config, genesis)
+        self.own_index = storage.own_index
+        self.organisation = genesis.validators[self.own_index].organisation
+        self.ledger = storage.ledger
+        self.pool_journal = storage.pool_journal
+        self.metrics = NodeMetrics(version=SOFTWARE, chain_id=self.ledger.chain_id.hex(), validator=self.organisation)
         self.mempool = self._build_mempool(config, genesis)
         self.candidates = Candidates(self.mempool.get)
         self.blobs = BlobPool(ingress_count=len(genesis.validators))
         self.waiters = Waiters()
-        self.pool_journal = PoolJournal(data / "pool", self.ledger.chain_id, bytes_max=config.pool.journal_bytes_max)
         self._worker = BlockWorker(
             ledger=self.ledger,
             mempool=self.mempool,
             candidates=self.candidates,
             get_wall_ms=self._clock.wall_ms,
-            validator_key=key.public_key,
-            reveal_next=self._find_reveal,
-            get_last_link=self._get_last_link,
+            validator_key=storage.key.public_key,
+            reveal_next=storage.find_reveal,
+            get_last_link=storage.get_last_link,
             has_blob=self._has_blob,
             on_evicted=self._on_evicted,
         )
-        self._guard = open_guard(Path(config.guard))
-        journal, self._journal_contents = open_journal(
-            data / "journal",
-            chain_id=self.ledger.chain_id,
-            key=PublicKey(key.public_key),
-            head_height=self.ledger.height,
-        )
-        self._restart = compute_restart(
-            key=PublicKey(key.public_key),
-            chain_id=self.ledger.chain_id,
-            head_height=self.ledger.height,
-            guard=self._guard,
-            journal=journal,
-            contents=self._journal_contents,
-        )
-        self.signer = Signer(
-            key,
-            chain_id=self.ledger.chain_id,
-            guard=self._guard,
-            journal=journal,
-            load_block=self._load_block,
-        )
+        self.mesh = self._build_mesh(config, genesis)
         self.follower = Follower(
             ledger=self.ledger,
             mempool=self.mempool,
@@ -136,13 +98,27 @@ class Node:
             clock=self._clock,
             own_index=self.own_index,
         )
-        self.mesh = self._build_mesh(config, genesis)
+        self.runtime = self._build_runtime(genesis, stop)
+        self._connect()
+        self.server = self._build_server(config, genesis)
+
+    # --- building ---
+
+    def _build_runtime(self, genesis: Genesis, stop: Callable[[str], None]) -> Runtime:
         parameters = genesis.parameters
-        self.runtime = Runtime(
+        key = self.storage.key
+        signer = Signer(
+            key,
+            chain_id=self.ledger.chain_id,
+            guard=self.storage.guard,
+            journal=self.storage.journal,
+            load_block=self._load_block,
+        )
+        return Runtime(
             config=Config(
                 chain_id=self.ledger.chain_id,
                 genesis_hash=self.ledger.genesis_hash,
-                key=PublicKey(key.public_key),
+                key=key.public_key,
                 tenure=parameters.tenure,
                 idle_interval_ms=parameters.idle_interval_ms,
                 view_base_ms=parameters.view_timeout_base_ms,
@@ -152,21 +128,25 @@ class Node:
             mempool=self.mempool,
             candidates=self.candidates,
             worker=self._worker,
-            signer=self.signer,
+            signer=signer,
             network=self.mesh,
             observer=self.follower,
             clock=self._clock,
             stop=stop,
         )
-        self._fetching = Fetching(
+
+    def _connect(self) -> None:
+        """Make what stands around the runtime, and tell each of the others."""
+        fetching = self._fetching = Fetching(
             runtime=self.runtime,
             ledger=self.ledger,
             candidates=self.candidates,
             worker=self._worker,
             network=self.mesh,
             keep_blobs=self.follower.keep_blobs,
+            find_blob=self.follower.find_blob,
         )
-        self.runtime.fetcher = self._fetching
+        self.runtime.fetcher = fetching
         self.intake = Intake(
             ledger=self.ledger,
             mempool=self.mempool,
@@ -178,19 +158,19 @@ class Node:
             clock=self._clock,
             get_block_ms=self._worker.get_block_ms,
             home=self.own_index,
-            broadcast_blob=lambda blob: self.mesh.broadcast(BLOBS, encode(Blobs(blobs=(blob,)))),
+            broadcast_blob=self._broadcast_blob,
         )
         self.gossip = Gossip(
             broadcast=self.mesh.broadcast,
             admit=self.intake.admit_from_peer,
-            add_body=self._fetching.add_body,
+            add_body=fetching.add_body,
             is_known=self.intake.is_known,
             release=self.mesh.release,
         )
         self.intake.gossip = self.gossip
         self._cosigner = Cosigner(
             ledger=self.ledger,
-            key=checkpoint_key,
+            key=self.storage.checkpoint_key,
             own_index=self.own_index,
             broadcast=self.mesh.broadcast,
             now_ms=self._clock.now_ms,
@@ -198,14 +178,14 @@ class Node:
         )
         self.follower.connect(
             runtime=self.runtime,
-            fetching=self._fetching,
+            fetching=fetching,
             intake=self.intake,
             gossip=self.gossip,
             cosigner=self._cosigner,
         )
-        self.server = self._build_server(config, genesis)
 
-    # --- building ---
+    def _broadcast_blob(self, blob: bytes) -> int:
+        return self.mesh.broadcast(BLOBS, encode(Blobs(blobs=(blob,))))
 
     def _build_mempool(self, config: NodeConfig, genesis: Genesis) -> Mempool:
         pool = config.pool
@@ -258,12 +238,12 @@ class Node:
             waiters=self.waiters,
             metrics=self.metrics,
             clock=self._clock,
-            data_dir=self._data_dir,
+            data_dir=self.storage.directory,
             free_bytes_min=config.disk.free_bytes_min,
             refresh_metrics=self.follower.refresh_metrics,
         )
         app = build_app(
-            StoreReader(self._store, genesis),
+            StoreReader(self.storage.store, genesis),
             condition,
             settings=settings,
             submit_router=build_submit_router(self.intake, limits),
@@ -275,50 +255,39 @@ class Node:
     def begin(self) -> int:
         """Take up where the last run ended; return how many transactions the pool journal gave back."""
         now, wall = self.runtime.times()
-        blocks = [build_content_of_block(block) for block in self._journal_contents.blocks]
+        blocks = [build_content_of_block(block) for block in self.storage.contents.blocks]
         for content, transactions in blocks:
             self.candidates.add_content(content)
             self.candidates.keep_bodies(transactions)
         restored = self.intake.restore()
         self.runtime.begin(
             Start(
-                head=self.runtime.build_head(),
+                head=build_head(self.ledger),
                 restored=Restored(
-                    own=self._journal_contents.own,
+                    own=self.storage.contents.own,
                     blocks=tuple(content for content, _ in blocks),
-                    prepared=self._journal_contents.prepared,
-                    new_views=self._journal_contents.new_views,
-                    mark=self._restart.mark,
+                    prepared=self.storage.contents.prepared,
+                    new_views=self.storage.contents.new_views,
+                    mark=self.storage.restart.mark,
                 ),
                 boot_id=self._boot_id,
                 nonce=self._nonce,
-                quarantine=self._restart.quarantine,
+                quarantine=self.storage.restart.quarantine,
                 has_transactions=len(self.mempool) > 0,
                 now_ms=now,
                 wall_ms=wall,
             )
         )
-        if self._restart.quarantine is not None:
-            self._log.warning("quarantine", reason=self._restart.quarantine)
+        if self.storage.restart.quarantine is not None:
+            self._log.warning("quarantine", reason=self.storage.restart.quarantine)
         return restored
 
     def close(self) -> None:
         """Close files, in the order in which nothing is lost."""
         self.runtime.close()
-        self.signer.close()
-        self.pool_journal.close()
-        self._store.close()
+        self.storage.close()
 
     # --- what the block worker asks ---
-
-    def _find_reveal(self, link: bytes) -> bytes:
-        return self._reveal.find_preimage(Hash(link))
-
-    def _get_last_link(self) -> bytes:
-        beacon = self.ledger.read(BEACON.key(), BEACON.codec)
-        if beacon is None:
-            raise InvariantViolation("the state has no beacon")
-        return beacon.links[self.own_index]
 
     def _has_blob(self, blob_hash: bytes) -> bool:
         return self.intake.has_blob(blob_hash)
@@ -386,11 +355,3 @@ class Node:
     def get_checkpoint(self) -> bytes | None:
         """Return the newest checkpoint that more than f validators signed."""
         return self._cosigner.get_note()
-
-
-def find_own_index(genesis: Genesis, key: bytes) -> int:
-    """Return the index of this validator; raise `ConfigError` if genesis does not name it."""
-    for index, validator in enumerate(genesis.validators):
-        if validator.key == key:
-            return index
-    raise ConfigError(field="keys.validator", reason="is not the key of a validator in genesis")

@@ -2,7 +2,7 @@
 
 A checkpoint names log size and log root; existing transparency-log clients verify it. Sizes never fall and a size has
 one root: the last one signed is durable before it is sent, and another root for it stops the node. A busy chain is
-covered by one checkpoint for each interval, as a later one covers all before it (ADR 0004).
+covered by one checkpoint for each interval, as a later one covers all before it (ADR 0003).
 """
 
 from collections.abc import Callable

@@ -14,12 +14,12 @@ from chain.codec import encode
 from chain.crypto import sha256
 from chain.errors import GongjiError, InvalidBlock, InvariantViolation
 from chain.history import merkle_root
-from chain.layout import BLOB, TRANSACTION, TX_INDEX
+from chain.layout import TRANSACTION, TX_INDEX
 from chain.ledger import Ledger
 from chain.transaction import Transaction, decode_transaction
 from chain.types import Hash, TxId
 from consensus.events import BlockContent
-from node.block_work import BlockWorker
+from node.block_work import BlockWorker, build_content_of_block
 from node.candidates import Candidates
 from node.ports import Network
 from node.runtime import Runtime
@@ -71,6 +71,7 @@ class Fetching:
         worker: BlockWorker,
         network: Network,
         keep_blobs: Callable[[tuple[bytes, ...]], None],
+        find_blob: Callable[[bytes], bytes | None],
     ) -> None:
         self._runtime = runtime
         self._ledger = ledger
@@ -78,6 +79,7 @@ class Fetching:
         self._worker = worker
         self._network = network
         self._keep_blobs = keep_blobs
+        self._find_blob = find_blob
         self._asked: dict[tuple[int, bytes], tuple[float, int]] = {}
         self._wanted_blobs: dict[bytes, None] = {}
         self._wanted_contents: dict[bytes, None] = {}
@@ -168,9 +170,7 @@ class Fetching:
             if raw is None:
                 continue
             if size + len(raw) > TRANSACTIONS_BYTES_MAX:
-                self._network.send(
-                    peer, TRANSACTIONS, encode(Transactions(is_gossip=False, raw=tuple(batch)))
-                )
+                self._network.send(peer, TRANSACTIONS, encode(Transactions(is_gossip=False, raw=tuple(batch))))
                 batch, size = [], 0
             batch.append(raw)
             size += len(raw)
@@ -185,9 +185,7 @@ class Fetching:
         return None if at is None else self._ledger.store.get(TRANSACTION + at)
 
     def _serve_blobs(self, peer: int, payload: bytes) -> None:
-        found = [
-            self._ledger.store.get(BLOB + blob_hash) for blob_hash in wanted_codec.decode(payload).ids[:32]
-        ]
+        found = [self._find_blob(blob_hash) for blob_hash in wanted_codec.decode(payload).ids[:32]]
         blobs = tuple(blob for blob in found if blob is not None)
         if blobs:
             self._network.send(peer, BLOBS, encode(Blobs(blobs=blobs)))
@@ -200,12 +198,17 @@ class Fetching:
         self._runtime.on_parts_arrived()
 
     def _serve_content(self, peer: int, payload: bytes) -> None:
-        content = self._candidates.get_content(Hash(content_wanted_codec.decode(payload).block_hash))
+        block_hash = Hash(content_wanted_codec.decode(payload).block_hash)
+        content = self._candidates.get_content(block_hash) or self._load_content(block_hash)
         if content is not None:
-            wire = Content(
-                header=content.header, parent_certificate=content.parent_certificate, items=content.items
-            )
+            wire = Content(header=content.header, parent_certificate=content.parent_certificate, items=content.items)
             self._network.send(peer, CONTENT, encode(wire))
+
+    def _load_content(self, block_hash: Hash) -> BlockContent | None:
+        """Return the content of a block that is committed here already."""
+        height = self._ledger.store.get(BLOCK_HASH + block_hash)
+        block = None if height is None else self._ledger.read_block(int.from_bytes(height, "big"))
+        return None if block is None else build_content_of_block(block)[0]
 
     def _take_content(self, payload: bytes) -> None:
         wire = content_codec.decode(payload)

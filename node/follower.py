@@ -7,6 +7,7 @@ from typing import assert_never
 
 from chain.crypto import sha256
 from chain.execution import Executed
+from chain.layout import BLOB
 from chain.ledger import Ledger
 from chain.mempool import Mempool, Waiting
 from chain.validation import get_blob_hash
@@ -19,6 +20,7 @@ from node.block_work import BlockWorker
 from node.cosigner import Cosigner
 from node.fetching import Fetching
 from node.gossip import Gossip
+from node.head import build_head
 from node.intake import Intake
 from node.logs import get_logger
 from node.metrics import BlockFigures, NodeMetrics
@@ -86,6 +88,11 @@ class Follower:
                 self.blobs.add(blob, ingress=self.own_index, wall_ms=self._clock.wall_ms())
         if found:
             self.ledger.put_blobs(found)
+
+    def find_blob(self, blob_hash: bytes) -> bytes | None:
+        """Return a blob that waits for its block, or that lies in the database: validators need it to vote."""
+        held = self.blobs.get(blob_hash)
+        return self.ledger.store.get(BLOB + blob_hash) if held is None else held
 
     def collect_blobs(self, executed: Executed) -> list[bytes]:
         """Return the held blobs that the block's transactions name; note what is missing."""
@@ -197,5 +204,5 @@ class Follower:
             self.metrics.view.set(state.view)
             self.metrics.peers_connected.set(sum(peer.is_connected for peer in state.peers))
             self.metrics.is_voting.set(1 if state.activity is Activity.VOTING else 0)
-        age_ms = self._clock.wall_ms() - self.runtime.build_head().wall_ms
+        age_ms = self._clock.wall_ms() - build_head(self.ledger).wall_ms
         self.metrics.head_age_seconds.set(age_ms / 1000)

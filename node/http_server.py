@@ -18,6 +18,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from chain.catalogue import get_entry
 
+LINGER_MS = 500
+"""How long a refused connection is read from before it is closed."""
 _PHRASES = {400: "Bad Request", 408: "Request Timeout", 431: "Request Header Fields Too Large"}
 
 
@@ -58,6 +60,7 @@ class DeadlineProtocol(HttpToolsProtocol):
         """Bytes since the last request ended: empty lines count."""
         self._header_bytes = 0
         self._refusal = "malformed"
+        self._is_refused = False
         self._address = self.client[0] if self.client else "local"
         count = self.open_by_address.get(self._address, 0) + 1
         self.open_by_address[self._address] = count
@@ -82,6 +85,8 @@ class DeadlineProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Take bytes in; none of them prolongs a deadline that runs."""
+        if self._is_refused:
+            return
         if self._is_between:
             if not self._received_bytes:
                 # The parser passes over empty lines in silence, so the deadline starts with any byte.
@@ -165,7 +170,12 @@ class DeadlineProtocol(HttpToolsProtocol):
             f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
         )
         self.transport.write(head.encode("ascii") + body)
-        self.transport.close()
+        # To close with unread bytes would reset the connection, and the caller would lose the answer: we only end
+        # our side, pass over what still comes, and leave for good after a moment.
+        self._is_refused = True
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self._arm(LINGER_MS)
 
     # --- deadlines ---
 
@@ -182,7 +192,7 @@ class DeadlineProtocol(HttpToolsProtocol):
         self._deadline = None
         if self.transport.is_closing():
             return
-        if self._is_between and self._received_bytes:
+        if self._is_between and self._received_bytes and not self._is_refused:
             self._refuse("request_timeout")
         else:
             self.transport.abort()

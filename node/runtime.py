@@ -12,12 +12,10 @@ from time import perf_counter
 from typing import assert_never
 
 from chain.certificate import Certificate
-from chain.clock import to_wall_ms
 from chain.errors import InvalidBlock, InvariantViolation
 from chain.execution import Executed
 from chain.ledger import Ledger
 from chain.mempool import Mempool
-from chain.types import Hash, View
 from chain.validation import BlobMissing, HeldUntil
 from consensus import core
 from consensus.config import Config
@@ -43,7 +41,6 @@ from consensus.events import (
     Checked,
     Committed,
     Event,
-    HeadInfo,
     NothingToBuild,
     PoolChanged,
     Signed,
@@ -56,9 +53,12 @@ from consensus.messages import Message, OwnMessage, encode_message, get_kind
 from consensus.state import State
 from node.block_work import BlockWorker, build_content
 from node.candidates import BodiesMissing, Candidates, RootMismatch
+from node.head import build_head
 from node.ports import Clock, Fetcher, Network, Observer, Signer
 from node.wire import CONSENSUS_FIRST
 
+RETRY_MS = 200
+"""What is missing for a certified or carried block is asked for again after this time."""
 BODIES_WAIT_MS = 3_000
 """How long a check waits for bodies before it is answered UNAVAILABLE."""
 
@@ -104,7 +104,8 @@ class Runtime:
         self._build_handle: asyncio.TimerHandle | None = None
         self._last_fresh_ms = 0
         self._had_transactions = False
-        self._fetching: Hash | None = None
+        self._fetching: FetchBlock | None = None
+        self._retry_handle: asyncio.TimerHandle | None = None
 
     # --- driving the core ---
 
@@ -153,7 +154,7 @@ class Runtime:
             self._stop(reason)
 
     def _cancel_all(self) -> None:
-        for handle in [*self._timers.values(), self._check_handle, self._build_handle]:
+        for handle in [*self._timers.values(), self._check_handle, self._build_handle, self._retry_handle]:
             if handle is not None:
                 handle.cancel()
         self._timers.clear()
@@ -229,8 +230,9 @@ class Runtime:
             case FetchBlock():
                 content = self.candidates.get_content(task.block_hash)
                 if content is None:
-                    self._fetching = task.block_hash
+                    self._fetching = task
                     self.fetcher.want_content(task.block_hash, task.holders)
+                    self._retry_soon()
                 else:
                     now, wall = self.times()
                     self._queue.append(BlockFetched(content, now, wall))
@@ -317,11 +319,22 @@ class Runtime:
         self._try_check()
         self._try_commit()
         if self._fetching is not None:
-            content = self.candidates.get_content(self._fetching)
-            if content is not None:
+            content = self.candidates.get_content(self._fetching.block_hash)
+            if content is None:
+                self._sync(self._fetching)
+            else:
                 self._fetching = None
                 now, wall = self.times()
                 self._queue.append(BlockFetched(content, now, wall))
+
+    def _retry_soon(self) -> None:
+        """Ask again until it is here: nothing relies on a frame arriving the first time (consensus E8)."""
+        if self._retry_handle is None:
+            self._retry_handle = asyncio.get_running_loop().call_later(RETRY_MS / 1000, self._on_retry)
+
+    def _on_retry(self) -> None:
+        self._retry_handle = None
+        self.on_parts_arrived()
 
     # --- commit ---
 
@@ -336,19 +349,28 @@ class Runtime:
         executed = self.candidates.get_executed(pending.block_hash)
         if executed is None:
             if content is None:
-                self.fetcher.want_content(pending.block_hash, pending.holders)
+                self._want_certified(pending)
                 return
             try:
                 executed = self._worker.validate(content, is_fresh=False)
             except BodiesMissing as missing:
                 self.fetcher.want_bodies(missing.tx_ids, pending.holders)
+                self._retry_soon()
                 return
             except RootMismatch:
-                self.fetcher.want_content(pending.block_hash, pending.holders)
+                self._want_certified(pending)
                 return
             except InvalidBlock as error:
                 raise InvariantViolation(f"a certified block cannot be reproduced: {error}") from error
         self.commit(executed, pending.certificate)
+
+    def _want_certified(self, pending: CommitBlock) -> None:
+        """Ask for a certified block by its hash, and as a committed one: its holders may have moved on."""
+        if self.fetcher is not None:
+            self.fetcher.want_content(pending.block_hash, pending.holders)
+            for holder in pending.holders[:1]:
+                self.fetcher.catch_up(pending.certificate.height, holder)
+            self._retry_soon()
 
     def commit(self, executed: Executed, certificate: Certificate) -> None:
         """Write a certified block, then tell the core; nothing that asserts the commit leaves before."""
@@ -367,28 +389,13 @@ class Runtime:
         self._observer.on_committed(executed, expired=expired, write_seconds=write_seconds)
         now, wall = self.times()
         self._queue.append(
-            Committed(head=self.build_head(), has_transactions=self._had_transactions, now_ms=now, wall_ms=wall)
+            Committed(head=build_head(self.ledger), has_transactions=self._had_transactions, now_ms=now, wall_ms=wall)
         )
 
     def commit_synced(self, executed: Executed, certificate: Certificate) -> None:
         """Commit a block that the sync client verified."""
         self._guarded(lambda: self.commit(executed, certificate))
         self._run()
-
-    def build_head(self) -> HeadInfo:
-        """Return what follows from the durable head."""
-        ledger = self.ledger
-        sets = ledger.validators_record
-        round_record = ledger.round
-        return HeadInfo(
-            certificate=ledger.certificate,
-            embedded_view=View(round_record.parent_view),
-            wall_ms=to_wall_ms(ledger.genesis.clock, ledger.header.timestamp_ms),
-            validators_head=sets.this_set,
-            validators=sets.next_set,
-            skips=round_record.skips,
-            version=ledger.header.version,
-        )
 
     # --- build ---
 

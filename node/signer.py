@@ -25,7 +25,7 @@ from consensus.effects import (
     SignRequest,
 )
 from consensus.events import BlockContent
-from consensus.guard_rules import GuardState, check_sign, get_position, record_signed
+from consensus.guard_rules import GuardState, check_sign, get_mark, get_position, record_signed
 from consensus.messages import OwnMessage, attach_signature, get_signed_bytes
 from consensus.start import Quarantine, Resume, compute_start
 from node.guard import GuardFile
@@ -173,7 +173,6 @@ def compute_restart(
         case Resume(state):
             if state != guard.state:
                 guard.write(state)
-            mark = state.mark
-            return Restart(quarantine=None, mark=None if mark is None else (mark.height, mark.view, mark.step))
+            return Restart(quarantine=None, mark=get_mark(state))
         case _:
             assert_never(start)

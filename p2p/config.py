@@ -143,9 +143,7 @@ def validate_peers(peers: dict[int, PeerEntry], *, count: int, own_index: int, o
         _require(len(entry.pin) == PIN_BYTES, "peers.pin", f"of {entry.index} must have {PIN_BYTES} bytes")
         _require(1 <= entry.port <= PORT_MAX, "peers.port", f"of {entry.index} must be in 1..{PORT_MAX}")
         is_own = entry.index == own_index
-        _require(
-            is_own == (entry.pin == own_pin), "peers.pin", f"of {entry.index} contradicts the own certificate"
-        )
+        _require(is_own == (entry.pin == own_pin), "peers.pin", f"of {entry.index} contradicts the own certificate")
 
 
 def _require(is_met: bool, name: str, detail: str) -> None:

@@ -76,17 +76,11 @@ class FrameTable:
         self._kinds: dict[int, FrameKind] = {}
         for kind in kinds:
             if not KIND_FIRST <= kind.number < KIND_COUNT:
-                raise ConfigurationError(
-                    field="kinds.number", detail=f"{kind.name}: {kind.number} is not in 16..255"
-                )
+                raise ConfigurationError(field="kinds.number", detail=f"{kind.name}: {kind.number} is not in 16..255")
             if kind.number in self._kinds:
-                raise ConfigurationError(
-                    field="kinds.number", detail=f"{kind.name}: {kind.number} is used twice"
-                )
+                raise ConfigurationError(field="kinds.number", detail=f"{kind.name}: {kind.number} is used twice")
             if not 0 <= kind.bytes_max <= FRAME_BYTES_MAX:
-                raise ConfigurationError(
-                    field="kinds.bytes_max", detail=f"{kind.name}: not in 0..{FRAME_BYTES_MAX}"
-                )
+                raise ConfigurationError(field="kinds.bytes_max", detail=f"{kind.name}: not in 0..{FRAME_BYTES_MAX}")
             self._kinds[kind.number] = kind
         self._limits = {lane: self._build_limits(lane) for lane in Lane}
 

@@ -205,7 +205,7 @@ class Link(asyncio.Protocol):
         self._close(error)
         transport = self._transport
         if transport is None:
-            self._release()
+            self.release()
         elif is_orderly and self._session is not None:
             self._session.end()
             self._end_orderly(transport, self._session.take_output())
@@ -224,6 +224,15 @@ class Link(asyncio.Protocol):
         """Release the transport now, also in the middle of an orderly end."""
         if self._transport is not None:
             self._transport.abort()
+
+    def release(self) -> None:
+        """Count a CLOSED link as gone; the event loop has released its transport, or will."""
+        if self.closed.is_set():
+            return
+        self._cancel_timer()
+        self._transport = None
+        self.closed.set()
+        self._owner.on_gone(self)
 
     # --- what the event loop calls --------------------------------------------------------------------------
 
@@ -284,7 +293,7 @@ class Link(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Release what is left (asyncio)."""
         self._close(LinkLostError(f"connection lost: {exc}" if exc else "closed by the other side"))
-        self._release()
+        self.release()
 
     def pause_writing(self) -> None:
         """Let the outbox wait (asyncio)."""
@@ -392,14 +401,6 @@ class Link(asyncio.Protocol):
             return
         if not self._is_reading:
             transport.resume_reading()
-
-    def _release(self) -> None:
-        if self.closed.is_set():
-            return
-        self._cancel_timer()
-        self._transport = None
-        self.closed.set()
-        self._owner.on_gone(self)
 
     def _cancel_timer(self) -> None:
         if self._timer is not None:

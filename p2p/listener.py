@@ -24,9 +24,7 @@ class Listener:
     grow old, so a flood has to be very fast to hinder anybody (pitfalls A9).
     """
 
-    def __init__(
-        self, open_link: Callable[[], Link], *, pending_max: int, pending_per_address_max: int
-    ) -> None:
+    def __init__(self, open_link: Callable[[], Link], *, pending_max: int, pending_per_address_max: int) -> None:
         self._open_link = open_link
         self._pending_max = pending_max
         self._pending_per_address_max = pending_per_address_max

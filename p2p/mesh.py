@@ -222,9 +222,7 @@ class Mesh:
         index, lane = link.dialled
         peer = self._peers.get(index)
         if peer is None or peer.entry.pin != link.pin:
-            text = (
-                f"unknown key: you answered for validator {index} with a certificate of pin {link.pin.hex()}"
-            )
+            text = f"unknown key: you answered for validator {index} with a certificate of pin {link.pin.hex()}"
             raise _refuse(RefusalReason.UNKNOWN_KEY, text)
         link.send_hello(self._config.build_hello(lane))
 
@@ -357,9 +355,7 @@ class Mesh:
             if lane.dial_task is not None:
                 lane.dial_task.cancel()
         for link in list(self._links):
-            if link.pin == peer.entry.pin or (
-                link.dialled is not None and link.dialled[0] == peer.entry.index
-            ):
+            if link.pin == peer.entry.pin or (link.dialled is not None and link.dialled[0] == peer.entry.index):
                 link.finish(LinkDroppedError("the validator left the peer table"), is_orderly=True)
 
     def _start_dialling(self, peer: Peer) -> None:
@@ -377,11 +373,11 @@ class Mesh:
             connects = lane.counters.connects
             link = self._build_link((peer.entry.index, lane.lane))
             began_at = self._loop.time()
+            is_opened = False
             try:
                 async with asyncio.timeout(limits.handshake_ms / 1000):
-                    await self._loop.create_connection(
-                        partial(_get_same, link), peer.entry.host, peer.entry.port
-                    )
+                    await self._loop.create_connection(partial(_get_same, link), peer.entry.host, peer.entry.port)
+                is_opened = True
                 began_at = self._loop.time()
                 await link.closed.wait()
             except (OSError, ValueError) as error:
@@ -391,6 +387,9 @@ class Mesh:
                 link.finish(LinkLostError(f"cannot connect to {where}: {str(error) or 'no answer'}"))
             finally:
                 link.finish(LinkDroppedError("dialling ended"))
+                if not is_opened:
+                    # uvloop does not tell a protocol that the opening of its connection was cancelled.
+                    link.release()
             lasted_ms = (self._loop.time() - began_at) * 1000
             if lane.counters.connects > connects and lasted_ms >= limits.stable_ms:
                 pause_ms = limits.reconnect_ms_min

@@ -29,9 +29,7 @@ class TlsSession:
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
         name = None if is_server else SERVER_NAME
-        self._object = context.wrap_bio(
-            self._incoming, self._outgoing, server_side=is_server, server_hostname=name
-        )
+        self._object = context.wrap_bio(self._incoming, self._outgoing, server_side=is_server, server_hostname=name)
         self.is_ended = False
         """Whether the peer has said that it will send no more."""
 

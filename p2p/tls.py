@@ -93,9 +93,7 @@ def load_pin(certificate_path: Path) -> bytes:
         der = ssl.PEM_cert_to_DER_cert(certificate_path.read_text(encoding="ascii"))
         return compute_pin(der)
     except (ValueError, CertificateMalformedError) as error:
-        raise ConfigurationError(
-            field="certificate_path", detail=f"no certificate in PEM form: {error}"
-        ) from error
+        raise ConfigurationError(field="certificate_path", detail=f"no certificate in PEM form: {error}") from error
 
 
 def compute_peer_pin(connection: ssl.SSLObject) -> bytes:

@@ -11,7 +11,7 @@ from chain.contract.claim_events import ClaimPaid
 from chain.contract.events import MemberStatusChanged
 from chain.contract.tables import INSTRUCTION_AID, INSTRUCTION_REFUND, InstructionRecord
 from explorer.privacy import PUBLIC_CALLS, WITHHELD_CALLS, publish_events
-from explorer.views_plan import build_payout
+from explorer.views_claim import build_payout
 from tests.explorer.test_represent import list_union
 from tests.explorer.world import World
 

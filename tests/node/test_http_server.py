@@ -2,13 +2,17 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import pytest
 from fastapi import FastAPI, Request
 from starlette.responses import Response
 
+from explorer.limits import LimitsMiddleware
+from explorer.problems import ProblemWriter
+from explorer.settings import HttpLimits
 from node.http_server import ConnectionLimits, RestServer, build_server
 
 LIMITS = ConnectionLimits(
@@ -53,14 +57,19 @@ async def serve(limits: ConnectionLimits = LIMITS) -> AsyncIterator[tuple[RestSe
     server = build_server(build_small_app(), limits)
     async with asyncio.TaskGroup() as group:
         task = group.create_task(server.serve(sockets=[listener]))
-        while not server.started:
-            await asyncio.sleep(0.005)
+        await settle(lambda: server.started)
         try:
             yield server, listener.getsockname()[1]
         finally:
             server.should_exit = True
             await task
     listener.close()
+
+
+async def settle(is_settled: Callable[[], bool]) -> None:
+    """Return when the server, which tells nobody, has come to a state; the caller bounds the time."""
+    while not is_settled():  # noqa: ASYNC110 - uvicorn has no event for it
+        await asyncio.sleep(0.005)
 
 
 async def connect(port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
@@ -104,8 +113,7 @@ async def test_a2_a_thousand_tricklers_keep_no_connection_and_stop_nobody() -> N
         honest.write(GET)
         async with asyncio.timeout(PATIENCE_S):
             assert await reader.readline() == b"HTTP/1.1 200 OK\r\n"
-            while len(server.server_state.connections) > 1:
-                await asyncio.sleep(0.02)
+            await settle(lambda: len(server.server_state.connections) == 1)
         honest.close()
         for writer in writers:
             writer.close()
@@ -235,8 +243,7 @@ async def test_caller_who_does_not_take_his_answer_is_closed() -> None:
         writer.write(b"GET /large HTTP/1.1\r\nhost: a\r\n\r\n")
         async with asyncio.timeout(PATIENCE_S):
             await reader.readexactly(10)
-            while server.server_state.connections:
-                await asyncio.sleep(0.02)
+            await settle(lambda: not server.server_state.connections)
         writer.transport.abort()
 
 
@@ -249,12 +256,36 @@ async def test_connections_of_one_address_are_bounded_and_given_back() -> None:
         for _, open_writer in held:
             open_writer.transport.abort()
         async with asyncio.timeout(PATIENCE_S):
-            while server.server_state.connections:
-                await asyncio.sleep(0.01)
+            await settle(lambda: not server.server_state.connections)
         reader, writer = await connect(port)
         writer.write(GET)
         assert (await read_all(reader)).startswith(b"HTTP/1.1 200")
         writer.close()
+
+
+async def test_caller_of_a_refused_body_reads_the_answer_although_he_is_still_sending() -> None:
+    listener = socket.create_server(("127.0.0.1", 0))
+    problems = ProblemWriter(lambda: 7)
+    app = build_small_app()
+    app.add_middleware(LimitsMiddleware, limits=HttpLimits(), problems=problems, get_monotonic_ns=time.monotonic_ns)
+    server = build_server(app, ConnectionLimits())
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(server.serve(sockets=[listener]))
+        await settle(lambda: server.started)
+        port = listener.getsockname()[1]
+        for _ in range(3):
+            reader, writer = await connect(port)
+            size = 5 * 1024 * 1024
+            writer.write(b"POST /body HTTP/1.1\r\nhost: a\r\ncontent-length: %d\r\n\r\n" % size)
+            for _ in range(size // 65_536):
+                writer.write(b"x" * 65_536)
+                await writer.drain()
+            answer = await read_all(reader)
+            writer.close()
+            assert answer.startswith(b"HTTP/1.1 413"), answer[:100]
+        server.should_exit = True
+        await task
+    listener.close()
 
 
 async def test_pipelined_requests_are_all_answered() -> None:

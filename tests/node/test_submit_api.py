@@ -79,8 +79,8 @@ class Desk:
         except Refusal as refusal:
             return SubmitResult(tx_id=tx_id, status="refused", refusal=refusal)
         if len(self.pool) >= POOL_MAX:
-            refusal = Refusal("pool_full", transactions=len(self.pool))
-            return SubmitResult(tx_id=tx_id, status="refused", refusal=refusal, retry_after_s=2)
+            full = Refusal("pool_full", transactions=len(self.pool))
+            return SubmitResult(tx_id=tx_id, status="refused", refusal=full, retry_after_s=2)
         self.pool[tx_id] = transaction
         return self.find(tx_id)
 

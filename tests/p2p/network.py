@@ -140,9 +140,7 @@ async def eventually(condition: Callable[[], bool], what: str = "") -> None:
 
 
 async def all_up(*nodes: Node) -> None:
-    await eventually(
-        lambda: all(a.is_up(b.config.index) for a in nodes for b in nodes if a is not b), "all are up"
-    )
+    await eventually(lambda: all(a.is_up(b.config.index) for a in nodes for b in nodes if a is not b), "all are up")
 
 
 class HandPeer:

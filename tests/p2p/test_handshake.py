@@ -109,9 +109,7 @@ MINE = replace(HELLO, index=0, software="mine")
     ("mine", "theirs", "version"),
     [((1, 1), (1, 1), 1), ((1, 3), (2, 5), 3), ((2, 5), (1, 3), 3), ((1, 9), (4, 4), 4)],
 )
-def test_highest_common_version_is_spoken(
-    mine: tuple[int, int], theirs: tuple[int, int], version: int
-) -> None:
+def test_highest_common_version_is_spoken(mine: tuple[int, int], theirs: tuple[int, int], version: int) -> None:
     ours = replace(MINE, version_min=mine[0], version_max=mine[1])
     other = replace(HELLO, version_min=theirs[0], version_max=theirs[1])
     assert validate_hello(mine=ours, theirs=other, index_pinned=2) == version

@@ -39,9 +39,7 @@ async def test_mesh_of_four_comes_up_and_surfaces_each_boot_id(tmp_path: Path) -
         for node in nodes:
             told = {up.index: (up.boot_id, up.wire_version, up.software) for up in node.get_ups()}
             assert told == {
-                other.config.index: (other.boot_id, 1, other.config.software)
-                for other in nodes
-                if other is not node
+                other.config.index: (other.boot_id, 1, other.config.software) for other in nodes if other is not node
             }
             # Two connections for each peer, not one more: the two sides never both dial.
             statistics = node.mesh.get_statistics()
@@ -443,9 +441,7 @@ async def test_address_that_nobody_can_ask_for_stops_nothing(tmp_path: Path) -> 
         bad = [PeerEntry(9 + n, pins[n], hosts[n], 1) for n in range(3)]
         a.mesh.set_peers([b.entry, *bad])
         await eventually(
-            lambda: all(
-                "cannot connect" in peer.votes.last_error for peer in a.mesh.get_statistics().peers[1:]
-            )
+            lambda: all("cannot connect" in peer.votes.last_error for peer in a.mesh.get_statistics().peers[1:])
         )
         assert a.is_up(1)
 

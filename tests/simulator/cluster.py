@@ -97,6 +97,10 @@ class Cluster:
             node.boot()
         self.settle()
         self.deliver(Status)
+        for node in self.honest:
+            for liar in liars:
+                status = replace(self.build_status(node.index, liar, wants=0), echo=self.state(node.index).nonce)
+                node.receive(liar, status)
         self.settle()
 
     def __getitem__(self, index: int) -> Node:

@@ -49,12 +49,21 @@ from consensus.events import (
     Signed,
     Start,
     TimerExpired,
+    TimerId,
     Verdict,
 )
-from consensus.guard_rules import GuardState, build_floor, build_guard, check_sign, record_signed
+from consensus.guard_rules import (
+    GuardState,
+    build_floor,
+    build_guard,
+    check_sign,
+    get_mark,
+    record_signed,
+)
 from consensus.messages import Item, Message, OwnMessage, attach_signature, get_signed_bytes
 from consensus.start import Quarantine, Resume, compute_start
 from consensus.state import State
+from consensus.timing import get_timer
 from tests.simulator import ledger
 from tests.simulator.ledger import CHAIN_ID, StoredBlock
 from tests.simulator.world import World
@@ -113,6 +122,7 @@ class Node:
         self.contents: dict[Hash, BlockContent] = {}
         self.executed: list[Hash] = []
         self.pending: Pending | None = None
+        self.checking: CheckBlock | None = None
         self.is_syncing = False
 
     @property
@@ -145,13 +155,12 @@ class Node:
         reason = decision.reason if isinstance(decision, Quarantine) else None
         if not isinstance(decision, Quarantine):
             self.disk.guard = decision.guard
-        mark = self.disk.guard.mark if self.disk.guard is not None else None
         restored = Restored(
             own=own,
             blocks=tuple(item.content for item in self.disk.journal if isinstance(item, KeepBlock)),
             prepared=tuple(item.prepared for item in self.disk.journal if isinstance(item, KeepPrepared)),
             new_views=tuple(item.new_view for item in self.disk.journal if isinstance(item, KeepNewView)),
-            mark=None if mark is None else (mark.height, mark.view, mark.step),
+            mark=None if self.disk.guard is None else get_mark(self.disk.guard),
         )
         for item in self.disk.journal:
             if isinstance(item, KeepBlock):
@@ -197,6 +206,12 @@ class Node:
             return
         self.pool[item[0]] = item
         self.feed(PoolChanged(has_transactions=True, now_ms=self.world.now_ms, wall_ms=self.wall_ms))
+
+    def feed_status(self) -> None:
+        """Let the STATUS timer run out."""
+        if self.state is not None:
+            token = get_timer(self.state, TimerId.STATUS).token
+            self.feed(TimerExpired(TimerId.STATUS, token, self.world.now_ms, self.wall_ms))
 
     def feed(self, event: Event) -> None:
         """Give an event to the core and carry out what follows."""
@@ -323,11 +338,12 @@ class Node:
 
     def _check(self, order: CheckBlock) -> None:
         boots = self.boots
+        self.checking = order  # a new one supersedes
         is_known = order.block_hash in self.executed and not order.is_fresh
         delay = 0 if is_known else self.world.rng.randint(1, self.world.faults.apply_ms_max)
 
         def answer() -> None:
-            if self.boots != boots or self.state is None or self.state.height != order.height:
+            if self.boots != boots or self.state is None or self.checking is not order:
                 return
             wait_ms = order.content.header.timestamp_ms - self.wall_ms - ledger.D_FUTURE_MS
             if order.is_fresh and wait_ms > 0:
@@ -437,7 +453,7 @@ class Node:
             self.world.after(self.world.rng.randint(50, 3_000), self._reboot)
             return
         self.pending = None
-        self.contents, self.executed = {}, []
+        self.contents, self.executed, self.checking = {}, [], None
         self.disk.journal = [item for item in self.disk.journal if get_height(item) > certificate.height]
         for item in content.items:
             self.pool.pop(item[0], None)

@@ -31,6 +31,8 @@ class ModelTerms:
     cap_year: int | None = 18_800
     is_carried: bool = True
     carry_max: int = 2
+    members_min: int = 1
+    launch_days: int = 365
 
 
 @dataclass
@@ -102,6 +104,8 @@ class Model:
         self.returns: list[tuple[int, int]] = []
         """(day, amount) of unmatched money."""
         self.settled: list[Settled] = []
+        self.launched_on = day + terms.launch_days
+        self.was_small = False
 
     # --- deposits ---
 
@@ -261,12 +265,13 @@ class Model:
                 if self.day >= person.accident_from:
                     person.covered_accident.add(self.day)
         for person in self.people.values():
-            if person.status in ("applied", "verified") and self.day == person.applied_day + 30:
-                self._exit(person, "expired")
-            elif person.status == "applied" and person.is_verified and self.day == person.applied_day + 15:
+            age = self.day - person.applied_day
+            is_late = person.status in ("applied", "verified") and age == 30
+            is_unanswered = person.status == "applied" and person.is_verified and age == 15
+            if is_late or is_unanswered:
                 self._exit(person, "expired")
         if date.day in self.terms.notice_days:
-            self.is_window = True
+            self._open_notice()
         if date.day in self.terms.charge_days and self.is_window:
             self.charge()
             self._drain()
@@ -274,6 +279,14 @@ class Model:
             self.unmatched -= amount
             self.outgoing += amount
             self.returns.remove((due_day, amount))
+
+    def _open_notice(self) -> None:
+        self.is_window = True
+        members = sum(1 for person in self.people.values() if self._pays(person))
+        is_small = members < self.terms.members_min and self.day >= self.launched_on
+        if is_small and self.was_small:
+            self.is_winding = True
+        self.was_small = is_small
 
     def _drain(self) -> None:
         self.is_window = False
@@ -299,9 +312,7 @@ class Model:
         return person.is_leaf and person.arrears == 0
 
     def collect_at(self, per: int) -> int:
-        return sum(
-            min(per, person.units) * person.weight for person in self.people.values() if self._pays(person)
-        )
+        return sum(min(per, person.units) * person.weight for person in self.people.values() if self._pays(person))
 
     def charge(self) -> None:
         """Charge everybody, one by one."""

@@ -36,6 +36,8 @@ def to_model_terms(terms: PlanTerms) -> ModelTerms:
         cap_year=pool.cap_per_year_fen,
         is_carried=pool.unpaid == 0,
         carry_max=pool.carry_periods_max,
+        members_min=pool.members_min,
+        launch_days=pool.launch_days,
     )
 
 
@@ -162,6 +164,16 @@ class Pair:
             name = next(key for key, value in self.names.items() if value == record.member)
             self.model.fail_refund(name, record.amount)
 
+    def list_owing(self) -> list[str]:
+        """Return who is suspended."""
+        people = sorted(self.model.people.items())
+        return [name for name, person in people if person.is_leaf and person.arrears > 0]
+
+    def get_missing(self, name: str) -> int:
+        """Return what a suspended member must still pay in to be reinstated."""
+        person = self.model.people[name]
+        return person.arrears - person.cash - person.rem
+
     def advance(self, days: int) -> None:
         for _ in range(days):
             self.world.advance(1)
@@ -221,4 +233,3 @@ class Pair:
             assert is_covered(state, member, pool, day, is_accident=False) == (day in person.covered), (name, day)
             covered = is_covered(state, member, pool, day, is_accident=True)
             assert covered == (day in person.covered_accident), (name, day)
-

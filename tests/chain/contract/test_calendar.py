@@ -6,7 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chain.contract.calendar import compute_date, compute_day_of_date, compute_new_year_day, compute_year, get_next_notice
+from chain.contract.calendar import (
+    compute_date,
+    compute_day_of_date,
+    compute_new_year_day,
+    compute_year,
+    get_next_notice,
+)
 from chain.contract.context import compute_day, compute_day_start_ms
 from tests.chain.contract.world import build_terms
 

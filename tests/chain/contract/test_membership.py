@@ -106,7 +106,11 @@ def test_a_guardian_signs_for_a_child_and_leaves_after_it() -> None:
 def test_only_the_members_key_acts_for_it() -> None:
     world = World()
     member = world.join("a", 5_000)
-    for call in (MemberLeave(member=member), MemberWithdraw(member=member, amount=1), MemberWeight(member=member, weight=2)):
+    for call in (
+        MemberLeave(member=member),
+        MemberWithdraw(member=member, amount=1),
+        MemberWeight(member=member, weight=2),
+    ):
         assert world.call(name_hash("member", "b"), call).number == 3
         assert world.call("platform", call).number == 3
         assert world.call("bank", replace(call, member=name_hash("?"))).number == 100

@@ -125,9 +125,7 @@ def tamper(record: SettlementRecord) -> list[SettlementRecord]:
     ]
     for number, proof in enumerate(record.proofs):
         flipped = bytes([*proof[:-1], proof[-1] ^ 1])
-        changed.append(
-            replace(record, proofs=(*record.proofs[:number], flipped, *record.proofs[number + 1 :]))
-        )
+        changed.append(replace(record, proofs=(*record.proofs[:number], flipped, *record.proofs[number + 1 :])))
     return changed
 
 

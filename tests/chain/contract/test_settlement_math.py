@@ -32,9 +32,7 @@ def charge(
     leaves: Leaves, *amounts: int, fee_bp: int = 0, carry: int = 0, index: int = 0, caps: Caps = NO_CAPS
 ) -> Charge:
     items = [CostItem(amount=amount, fee_bp=fee_bp, is_carried=False) for amount in amounts]
-    return compute_charge(
-        sums_from=sums_of(leaves), items=items, carry=carry, index=index, year_index=0, caps=caps
-    )
+    return compute_charge(sums_from=sums_of(leaves), items=items, carry=carry, index=index, year_index=0, caps=caps)
 
 
 def test_the_period_of_february_2020_gives_the_published_charge() -> None:

@@ -105,8 +105,8 @@ def test_at_most_drain_max_acts_run_in_a_block_and_the_window_stays_open_until_t
     world.next_block()
     assert world.pool.queue_exits == (10, 10)
     assert world.pool.queue_entries == (1, 1)
-    assert not world.pool.is_window
     assert isinstance(world.block_events[-1], WindowClosed)
+    assert world.pool.period == world.pool.settlements
     assert world.member(late).status == MEMBER_SHARING
     world.next_block()
     assert world.block_events == []

@@ -196,17 +196,19 @@ class MemoryBase:
             self._trees[pool] = (Tree(SUM, b"p" + encode(pool), reader), reader)
         return self._trees[pool][0].begin()
 
+    def commit_tree(self, pool: PoolKey, pending: PoolTree) -> None:
+        assert isinstance(pending, Pending)
+        tree, reader = self._trees[pool]
+        for key, value in pending.writes():
+            if value is None:
+                reader.records.pop(key, None)
+            else:
+                reader.records[key] = value
+        tree.commit(pending)
+
     def commit(self, overlay: Overlay) -> None:
         for pool in overlay.get_touched_pools():
-            pending = overlay.tree(pool)
-            assert isinstance(pending, Pending)
-            tree, reader = self._trees[pool]
-            for key, value in pending.writes():
-                if value is None:
-                    reader.records.pop(key, None)
-                else:
-                    reader.records[key] = value
-            tree.commit(pending)
+            self.commit_tree(pool, overlay.tree(pool))
         for key, record in overlay.get_changes():
             if record is None:
                 self.values.pop(key, None)
@@ -243,9 +245,13 @@ class World:
 
     # --- blocks and days ---
 
-    def _open_block(self) -> None:
+    def reopen(self) -> None:
+        """Open a block without its automatic events."""
         self.height += 1
         self.state = Overlay(self.base)
+
+    def _open_block(self) -> None:
+        self.reopen()
         context = self.context("automatic")
         run_automatic_events(self.state, context)
         self.state.release()

@@ -1,0 +1,256 @@
+"""`make bench`: four validators on this machine under a real mix of contract transactions, with figures as
+JSON too.
+
+    python -m bench [--transactions 400000] [--rate 1000] [--rate-seconds 30] [--seconds 60] [--json FILE]
+    python -m bench execution      one node without network, by kind of call and stage
+    python -m bench settlement     a settlement over 1,000 and over 1,000,000 members
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections import deque
+from pathlib import Path
+
+import httpx
+
+from bench import execution, settlement
+from bench.load import (
+    BLOB,
+    CLAIMS,
+    COHORT,
+    LEAVES,
+    PER_COHORT,
+    TOP_UPS,
+    Parties,
+    count_kinds,
+    presign_mix,
+    presign_setup,
+)
+from bench.machine import describe_machine, measure_signature_us
+from bench.network import Driver, Meter, Watcher, offer, read_hash, saturate, submit_all
+from chain.contract.terms import hash_terms
+from chain.crypto import sha256
+from chain.genesis import Parameters
+from node.demo.figures import load_plan
+from node.devnet import IDLE_INTERVAL_MS, open_processes
+from node.devnet_files import Devnet, create_devnet
+
+MIDNIGHT_MS = 1_767_024_000_000
+"""Block time 2025-12-29T16:00:00Z: 0:00 of the 30th in China. The load runs from the 29th on, far from any
+notice."""
+DAY_MS = 86_400_000
+LOAD_DAY = (MIDNIGHT_MS + 480 * 60_000) // DAY_MS
+PLAN, ACCOUNT = "bench", "bench-account"
+SETTLED_MIN = 2_000
+WORKERS = os.cpu_count() or 2
+SETUP_GROUP = 20
+"""Cohorts that join side by side in the setup."""
+PRESIGN_PER_SECOND = 6_000
+OVERLOAD_FACTOR = 3
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="bench", description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("what", nargs="?", choices=("network", "execution", "settlement"), default="network")
+    parser.add_argument("--transactions", type=int, default=400_000, help="committed on chain in all, at least")
+    parser.add_argument(
+        "--rate", type=int, default=1_000, help="offered transactions a second for the time to finality"
+    )
+    parser.add_argument("--rate-seconds", type=float, default=30)
+    parser.add_argument("--seconds", type=float, default=60, help="last seconds at full speed that are reported apart")
+    parser.add_argument(
+        "--overload-seconds", type=float, default=10, help=f"at {OVERLOAD_FACTOR} times the best rate; 0: none"
+    )
+    parser.add_argument("--port", type=int, default=28_400)
+    parser.add_argument("--members", type=int, default=20_000, help="of the execution benchmark")
+    parser.add_argument("--json", type=Path, help="write all figures here as well")
+    parser.add_argument("--keep", type=Path, help="keep the network's folder here")
+    return parser.parse_args()
+
+
+def create_network(folder: Path, *, port: int, until_midnight_s: float) -> Devnet:
+    """Create four validators whose block time reaches 0:00 of the 30th in so many seconds, at the speed of
+    wall time."""
+    wall_ms = time.time_ns() // 1_000_000
+    block_ms = MIDNIGHT_MS - int(until_midnight_s * 1_000)
+    return create_devnet(
+        folder,
+        nodes=4,
+        base_port=port,
+        plans=((PLAN, ACCOUNT, load_plan("plan-demo")),),
+        time_ms=block_ms,
+        clock=((wall_ms, block_ms), (wall_ms + 1_000, block_ms + 1_000)),
+        parameters=Parameters(idle_interval_ms=IDLE_INTERVAL_MS, validity_window_ms=14 * DAY_MS),
+    )
+
+
+def build_parties(devnet: Devnet) -> Parties:
+    return Parties(
+        chain_id=devnet.chain_id,
+        plan=PLAN,
+        account=ACCOUNT,
+        rules_hash=hash_terms(load_plan("plan-demo")),
+        valid_until_ms=MIDNIGHT_MS + 7 * DAY_MS,
+        day=LOAD_DAY,
+        bank=devnet.load_signing_key("custodian").seed,
+        auditor=devnet.load_signing_key("auditor-1").seed,
+        platform=devnet.load_signing_key("platform").seed,
+    )
+
+
+async def run_network(arguments: argparse.Namespace, folder: Path) -> dict[str, object]:
+    """Make the load, start the nodes, measure."""
+    cohorts = max(3, arguments.transactions // PER_COHORT + 1)
+    settled = max(SETTLED_MIN, 2 * CLAIMS * cohorts // COHORT * COHORT)
+    estimate_s = 20 + (cohorts * PER_COHORT + settled) / PRESIGN_PER_SECOND + settled / 1_000
+    devnet = create_network(folder, port=arguments.port, until_midnight_s=estimate_s)
+    parties = build_parties(devnet)
+    began = time.monotonic()
+    setup = presign_setup(parties, settled, day=LOAD_DAY - 1, workers=WORKERS)
+    load: deque[bytes] = deque()
+    for raws in presign_mix(parties, settled, cohorts, workers=WORKERS):
+        load.extend(raws)
+    say(f"signed {len(load) + settled} transactions in {time.monotonic() - began:.0f} s")
+    signature_us = measure_signature_us()
+    with open_processes(devnet) as processes:
+        processes.start()
+        await asyncio.to_thread(processes.wait_alive)
+        async with httpx.AsyncClient(trust_env=False, limits=httpx.Limits(max_connections=64)) as http:
+            watcher = Watcher(url=processes.urls[0], http=http)
+            driver = Driver(urls=processes.urls, http=http, watcher=watcher)
+            following = asyncio.ensure_future(watcher.run())
+            try:
+                for url in processes.urls:
+                    answer = await http.put(
+                        f"{url}/v1/blobs/{sha256(BLOB).hex()}",
+                        content=BLOB,
+                        headers={"content-type": "application/octet-stream"},
+                    )
+                    answer.raise_for_status()
+                figures = await measure(arguments, driver, Meter(processes, watcher), setup, load)
+            finally:
+                following.cancel()
+            hashes = [await read_hash(http, url, watcher.height) for url in processes.urls]
+    figures |= {
+        "signature_check_us": round(signature_us, 1),
+        "equal_blocks_on_all_nodes": len(set(hashes)) == 1,
+        "refused": driver.refused,
+        "mix": count_kinds(
+            {
+                "joins": COHORT,
+                "first deposits": COHORT,
+                "top-ups": TOP_UPS,
+                "leaves": LEAVES,
+                "claims": CLAIMS,
+                "admissions (batches)": 3,
+            }
+        ),
+        "data_mb": sum(path.stat().st_size for path in devnet.get_data_path(0).rglob("*") if path.is_file()) // 2**20,
+    }
+    return figures
+
+
+async def measure(
+    arguments: argparse.Namespace, driver: Driver, meter: Meter, setup: list[list[list[bytes]]], load: deque[bytes]
+) -> dict[str, object]:
+    """Run setup, offered rate, full speed and overload; return the figures of each."""
+    watcher = driver.watcher
+    await meter.reset()
+    for start in range(0, len(setup), SETUP_GROUP):
+        group = setup[start : start + SETUP_GROUP]
+        for step in range(len(group[0])):
+            await submit_all(driver, [raw for steps in group for raw in steps[step]])
+    say_window("setup", figures_setup := (await meter.read()).summarise())
+    await wait_for_midnight(driver)
+    await meter.reset()
+    await offer(driver, load, rate=arguments.rate, seconds=arguments.rate_seconds)
+    say_window(f"offered {arguments.rate}/s", figures_rate := (await meter.read()).summarise())
+    reserve = min(len(load) // 3, int(OVERLOAD_FACTOR * 2_500 * arguments.overload_seconds))
+    windows: list[dict[str, object]] = []
+    while len(load) > reserve:
+        await meter.reset()
+        await saturate(driver, load, seconds=arguments.seconds, leave=reserve)
+        windows.append((await meter.read()).summarise())
+        say_window("full speed", windows[-1])
+    await watcher.wait_until(0, 60)
+    figures: dict[str, object] = {
+        "setup": figures_setup,
+        "offered_rate": arguments.rate,
+        "offered": figures_rate,
+        "full_speed": windows,
+    }
+    if arguments.overload_seconds and windows:
+        best = max(float(str(window["tx_per_s"])) for window in windows)
+        await meter.reset()
+        await offer(driver, load, rate=int(OVERLOAD_FACTOR * best), seconds=arguments.overload_seconds)
+        overload = (await meter.read()).summarise()
+        overload["share_of_best"] = round(float(str(overload["tx_per_s"])) / best, 3)
+        say_window(f"offered {OVERLOAD_FACTOR} x", overload)
+        figures["overload"] = overload
+    figures["transactions_on_chain"] = watcher.committed
+    figures["height"] = watcher.height
+    return figures
+
+
+async def wait_for_midnight(driver: Driver) -> None:
+    """Wait until it is the 30th: cover against accidents begins on the day after joining."""
+    while True:
+        answer = await driver.http.get(f"{driver.urls[0]}/v1/meta")
+        text = answer.headers["ledger-time"]
+        if text >= "2025-12-29T16:00:00":
+            return
+        await asyncio.sleep(0.2)
+
+
+def say(text: str) -> None:
+    print(text, flush=True)
+
+
+def say_window(name: str, figures: dict[str, object]) -> None:
+    say(
+        f"{name}: {figures['committed']} in {figures['seconds']} s = {figures['tx_per_s']} tx/s, "
+        f"finality p50 {figures['finality_ms_p50']} ms p99 {figures['finality_ms_p99']} ms, "
+        f"CPU {figures['cpu_us_mean']} us per transaction and node, generator "
+        f"{figures['generator_cpu_us_per_transaction']} us, RSS {figures['rss_mb']} MB, "
+        f"blocks of {figures['block_transactions_p50']} (max {figures['block_transactions_max']}), "
+        f"view changes {figures['view_changes']}, stages {figures['stage_us_per_transaction']}"
+    )
+
+
+def main() -> int:
+    arguments = parse_arguments()
+    machine = describe_machine()
+    say(", ".join(f"{name} {value}" for name, value in machine.items()))
+    if arguments.what == "execution":
+        figures: dict[str, object] = execution.measure(settled=arguments.members, blocks=3)
+        figures["signature_check_us"] = round(measure_signature_us(), 1)
+    elif arguments.what == "settlement":
+        figures = {"settlement": settlement.measure()}
+    else:
+        folder = arguments.keep or Path(tempfile.mkdtemp(prefix="gongji-bench-"))
+        try:
+            figures = asyncio.run(run_network(arguments, folder))
+        finally:
+            if arguments.keep is None:
+                shutil.rmtree(folder, ignore_errors=True)
+        full_speed = figures["full_speed"]
+        if isinstance(full_speed, list) and full_speed:
+            ratio = float(full_speed[-1]["cpu_us_mean"]) / float(str(figures["signature_check_us"]))
+            figures["cpu_per_signature_check"] = round(ratio, 2)
+            say(f"a transaction costs each node as much CPU as {ratio:.2f} bare signature checks")
+        figures["settlement"] = settlement.measure()
+    text = json.dumps({**machine, **figures}, indent=2)
+    say(text)
+    if arguments.json is not None:
+        arguments.json.write_text(text + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
