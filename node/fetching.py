@@ -14,7 +14,7 @@ from chain.codec import encode
 from chain.crypto import sha256
 from chain.errors import GongjiError, InvalidBlock, InvariantViolation
 from chain.history import merkle_root
-from chain.layout import TRANSACTION, TX_INDEX
+from chain.layout import BLOCK_HASH, TRANSACTION, TX_INDEX
 from chain.ledger import Ledger
 from chain.transaction import Transaction, decode_transaction
 from chain.types import Hash, TxId
