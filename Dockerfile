@@ -1,6 +1,6 @@
 # syntax=docker/dockerfile:1
-# One validator or observer. Mount its home (config.toml, keys, database) at /data, owned by uid 10001:
-#   docker run --read-only --tmpfs /tmp -v gongji-0:/data -p 127.0.0.1:8400:8400 gongji start --home /data
+# One validator. Mount its folder (node.toml, keys, guard, database) at /data, owned by uid 10001:
+#   docker run --read-only --tmpfs /tmp -v gongji-0:/data -p 127.0.0.1:8400:8400 gongji
 
 FROM python:3.11-slim AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_NO_INPUT=1
@@ -35,4 +35,4 @@ STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30s --retries=3 \
   CMD ["python", "-c", "import os, urllib.request as r; r.urlopen(os.environ['GONGJI_LIVEZ'], timeout=2).close()"]
 ENTRYPOINT ["gongji"]
-CMD ["start", "--home", "/data"]
+CMD ["start", "--config", "/data/node.toml"]

@@ -148,7 +148,8 @@ class LimitsMiddleware:
         except ProblemError as error:
             # A connection that is closed with unread bytes is reset, and the caller would lose the answer: so a
             # part of what is left is read and thrown away. Then the connection ends with this answer.
-            await self._discard(receive)
+            if error.code in {"too_large", "overloaded"}:
+                await self._discard(receive)
             response = self._problems.build(scope, error)
             response.headers["connection"] = "close"
             await response(scope, receive, send)

@@ -9,10 +9,8 @@ from collections.abc import Iterable
 
 from msgspec import Struct
 
-from chain.contract.calls import Call
 from chain.contract.events import Event
 from chain.contract.tables import INSTRUCTION_AID, InstructionRecord
-from chain.transaction import get_call_name
 
 PUBLIC_CALLS = frozenset(
     {
@@ -29,9 +27,9 @@ CLAIM_FIELDS_WITHHELD = ("member", "cause", "diagnosed_day", "evidence_root", "p
 """Fields of a claim's record that name the member or describe the person."""
 
 
-def is_withheld(call: Call) -> bool:
-    """Tell whether a call's body, signer and events are kept from the public."""
-    return get_call_name(call) not in PUBLIC_CALLS
+def is_withheld(call: str) -> bool:
+    """Tell whether the body, signer and events of calls with this name are kept from the public."""
+    return call not in PUBLIC_CALLS
 
 
 def names_claim(events: Iterable[Event]) -> bool:

@@ -14,7 +14,7 @@ from chain.clock import get_scale, to_block_ms
 from chain.contract.tables import PLANS
 from chain.genesis import compute_chain_id
 from chain.layout import parse_place, place
-from chain.transaction import TRANSACTION_BYTES_MAX, get_call_name
+from chain.transaction import TRANSACTION_BYTES_MAX
 from chain.types import TxId
 from explorer.answering import Answer, Answering
 from explorer.answers_chain import BlockPage, ClockAnswer, LimitsAnswer, MetaAnswer, TransactionPage
@@ -34,8 +34,8 @@ from explorer.views_chain import (
     build_transaction,
     build_transaction_summary,
     build_validators,
-    decode_stored,
     get_organisations,
+    read_call_name,
     require,
     require_block,
 )
@@ -236,8 +236,8 @@ def _is_listed(query: TransactionsQuery, entry: Entry) -> bool:
         return False
     if query.call is None and query.member is None:
         return True
-    call = decode_stored(entry.raw).body.call
-    if query.call is not None and get_call_name(call) != query.call:
+    call = read_call_name(entry.raw)
+    if query.call is not None and call != query.call:
         return False
     if query.member is None:
         return True

@@ -8,7 +8,7 @@ from msgspec import Struct
 API_VERSION = "1"
 PAGE_LIMIT_DEFAULT = 50
 PAGE_LIMIT_MAX = 500
-SCAN_ROWS_MAX = 5_000
+SCAN_ROWS_MAX = 2_000
 """Rows that one page looks at; a filter that matches few of them answers a short page with a `next`."""
 
 

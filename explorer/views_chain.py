@@ -173,6 +173,40 @@ def decode_stored(raw: bytes) -> Transaction:
         raise StoreError(f"a stored transaction cannot be read: {error}") from error
 
 
+class _BodyHead(Struct, array_like=True):
+    """A body of which only the call's bytes are looked at."""
+
+    version: int
+    chain_id: bytes
+    nonce: bytes
+    valid_until_ms: int
+    signer: bytes
+    call: msgspec.Raw
+
+
+class _Head(Struct, array_like=True):
+    body: _BodyHead
+    signature: bytes
+
+
+_head_decoder = msgspec.msgpack.Decoder(_Head)
+_ARRAY_16 = 0xDC
+
+
+def read_call_name(raw: bytes) -> str:
+    """Return the name of a stored transaction's call without decoding the rest: lists need no more.
+
+    A call is an array (of at most 15 or of at most 65,535 elements) that begins with its name, a text of at most 31
+    bytes; stored bytes are canonical, so no other form exists.
+    """
+    try:
+        call = bytes(_head_decoder.decode(raw).body.call)
+        start = 3 if call[0] == _ARRAY_16 else 1
+        return call[start + 1 : start + 1 + (call[start] & 0x1F)].decode("ascii")
+    except (msgspec.DecodeError, IndexError, UnicodeDecodeError) as error:
+        raise StoreError(f"a stored transaction cannot be read: {error}") from error
+
+
 def build_transaction_summary(entry: Entry, timestamp_ms: int) -> TransactionSummary:
     """Return one line of the list of transactions."""
     outcome = build_outcome(entry.receipt.outcome)
@@ -181,7 +215,7 @@ def build_transaction_summary(entry: Entry, timestamp_ms: int) -> TransactionSum
         height=entry.height,
         index=entry.index,
         time=format_time(timestamp_ms),
-        call=get_call_name(decode_stored(entry.raw).body.call),
+        call=read_call_name(entry.raw),
         outcome=outcome.outcome,
         code=outcome.code,
     )
@@ -215,7 +249,7 @@ def build_transaction(entry: Entry, timestamp_ms: int, *, is_public: bool = True
             events_hash=log.events_hash.hex(),
         ),
     )
-    if is_public and is_withheld(call):
+    if is_public and is_withheld(name):
         withheld = ["body", "signer", "signed_tx", "items", "events", "valid_until"]
         return msgspec.structs.replace(answer, withheld=withheld)
     shown, hidden = publish_events(receipt.events) if is_public else (list(receipt.events), 0)
@@ -263,7 +297,7 @@ def build_receipt(snapshot: ChainSnapshot, entry: Entry, genesis_set: ValidatorS
         is_agreed=is_agreed,
         validators=None if validators is None else encode(validators).hex(),
     )
-    is_body_withheld = is_withheld(decode_stored(entry.raw).body.call)
+    is_body_withheld = is_withheld(read_call_name(entry.raw))
     is_receipt_withheld = is_body_withheld or publish_events(entry.receipt.events)[1] > 0
     withheld = [
         name for name, is_hidden in (("receipt", is_receipt_withheld), ("signed_tx", is_body_withheld)) if is_hidden

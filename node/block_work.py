@@ -18,6 +18,14 @@ from chain.validation import Freshness, get_blob_hash, validate_block
 from consensus.events import BlockContent
 from node.candidates import Candidates
 
+EXECUTE_MS_TARGET = 200
+"""A leader fills a block with what it can execute in this time: the others execute it as well before they vote, and a
+block that outlasts the view timer costs a view change."""
+TRANSACTIONS_MIN = 100
+"""It proposes this many in any case."""
+RATE_WEIGHT = 0.3
+"""Weight of the newest block in the measured rate."""
+
 RevealNext = Callable[[bytes], bytes]
 """Given the last revealed link of this validator, return the one that hashes to it."""
 
@@ -47,6 +55,8 @@ class BlockWorker:
         self._get_last_link = get_last_link
         self._has_blob = has_blob
         self._on_evicted = on_evicted
+        self._seconds_each = 0.0
+        """Measured time to execute one transaction, 0 before the first measure."""
         self.execute_seconds = 0.0
         """Time spent executing since it was last taken, for the metrics."""
         self.parameters = ledger.genesis.parameters
@@ -93,7 +103,7 @@ class BlockWorker:
         except ExecutionFailed as error:
             self._evict(error.tx_id)
             raise
-        self.execute_seconds += perf_counter() - started
+        self._measure(perf_counter() - started, len(transactions))
         self._candidates.add_executed(executed)
         return executed
 
@@ -119,9 +129,16 @@ class BlockWorker:
             except ExecutionFailed as error:
                 self._evict(error.tx_id)
                 continue
-            self.execute_seconds += perf_counter() - started
+            self._measure(perf_counter() - started, len(transactions))
             self._candidates.add_executed(executed)
             return executed
+
+    def _measure(self, seconds: float, transactions: int) -> None:
+        self.execute_seconds += seconds
+        if transactions >= TRANSACTIONS_MIN:
+            each = seconds / transactions
+            before = self._seconds_each or each
+            self._seconds_each = before + RATE_WEIGHT * (each - before)
 
     def _evict(self, tx_id: TxId) -> None:
         waiting = self._mempool.evict(tx_id)
@@ -137,6 +154,8 @@ class BlockWorker:
     def _select(self, timestamp_ms: int) -> tuple[Transaction, ...]:
         """Take from the pool what may be included: not yet run, and with its blob here."""
         chosen = self._mempool.select(block_ms=timestamp_ms, turn=self._ledger.height + 1)
+        if self._seconds_each > 0:
+            chosen = chosen[: max(TRANSACTIONS_MIN, int(EXECUTE_MS_TARGET / 1000 / self._seconds_each))]
         stale: list[TxId] = []
         usable: list[Transaction] = []
         for transaction in chosen:

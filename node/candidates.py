@@ -37,6 +37,8 @@ class Candidates:
         self._executed: OrderedDict[Hash, Executed] = OrderedDict()
         self._contents: OrderedDict[Hash, BlockContent] = OrderedDict()
         self._bodies: dict[TxId, Transaction] = {}
+        self._awaited: dict[Hash, tuple[TxId, ...]] = {}
+        """What was missing when a block was looked through last."""
 
     def add_content(self, content: BlockContent) -> None:
         """Keep what a proposal lists; the oldest goes when there are too many."""
@@ -76,6 +78,10 @@ class Candidates:
 
     def assemble(self, content: BlockContent) -> tuple[Transaction, ...]:
         """Return the block's transactions; raise `BodiesMissing` or `RootMismatch`."""
+        awaited = self._awaited.get(content.block_hash)
+        if awaited is not None and self.get_body(awaited[0]) is None:
+            # Bodies arrive in many frames: looking through the whole list after each would be quadratic.
+            raise BodiesMissing(awaited)
         missing: list[TxId] = []
         transactions: list[Transaction] = []
         for raw_id, signature in content.items:
@@ -90,6 +96,7 @@ class Candidates:
                     Transaction(body=transaction.body, body_bytes=transaction.body_bytes, signature=signature)
                 )
         if missing:
+            self._awaited[content.block_hash] = tuple(missing)
             raise BodiesMissing(tuple(missing))
         if merkle_root([transaction.raw for transaction in transactions]) != content.header.transactions_root:
             raise RootMismatch
@@ -99,4 +106,5 @@ class Candidates:
         """Forget everything: the height is committed."""
         self._executed.clear()
         self._contents.clear()
+        self._awaited.clear()
         self._bodies.clear()

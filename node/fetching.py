@@ -51,6 +51,10 @@ from node.wire import (
     wanted_codec,
 )
 
+GOSSIP_GRACE_SECONDS = 0.06
+"""How long bodies are waited for before they are asked for."""
+BODIES_GAP_SECONDS = 1.0
+"""A longer time without missing bodies begins a new wait."""
 REPEAT_SECONDS = 0.15
 """The same thing is not asked for again sooner; the holder asked changes each time."""
 SYNC_SECONDS = 2.0
@@ -70,7 +74,7 @@ class Fetching:
         candidates: Candidates,
         worker: BlockWorker,
         network: Network,
-        keep_blobs: Callable[[tuple[bytes, ...]], None],
+        keep_blobs: Callable[[tuple[bytes, ...], int], None],
         find_blob: Callable[[bytes], bytes | None],
     ) -> None:
         self._runtime = runtime
@@ -81,6 +85,7 @@ class Fetching:
         self._keep_blobs = keep_blobs
         self._find_blob = find_blob
         self._asked: dict[tuple[int, bytes], tuple[float, int]] = {}
+        self._bodies_since = self._bodies_missed_at = 0.0
         self._wanted_blobs: dict[bytes, None] = {}
         self._wanted_contents: dict[bytes, None] = {}
         self._sync_peer: int | None = None
@@ -107,8 +112,15 @@ class Fetching:
         return holders[turn % len(holders)]
 
     def want_bodies(self, tx_ids: tuple[bytes, ...], holders: tuple[int, ...]) -> None:
-        """Ask for bodies."""
-        peer = self._choose(BODIES_WANTED, sha256(b"".join(tx_ids)), holders)
+        """Ask for bodies that gossip has not brought: consensus frames overtake it, so most of them are on their way."""
+        now = monotonic()
+        if now - self._bodies_missed_at > BODIES_GAP_SECONDS:
+            self._bodies_since = now
+        self._bodies_missed_at = now
+        if now - self._bodies_since < GOSSIP_GRACE_SECONDS:
+            return
+        # One request at a time, whatever is missing: what has arrived meanwhile changes the list but not the need.
+        peer = self._choose(BODIES_WANTED, b"", holders)
         if peer is not None:
             self._network.send(peer, BODIES_WANTED, encode(Wanted(ids=tx_ids[:IDS_MAX])))
 
@@ -150,7 +162,7 @@ class Fetching:
             case _ if kind == BLOBS_WANTED:
                 self._serve_blobs(peer, payload)
             case _ if kind == BLOBS:
-                self._take_blobs(payload)
+                self._take_blobs(peer, payload)
             case _ if kind == BLOCKS_WANTED:
                 self._serve_blocks(peer, payload)
             case _ if kind == BLOCKS:
@@ -190,12 +202,17 @@ class Fetching:
         if blobs:
             self._network.send(peer, BLOBS, encode(Blobs(blobs=blobs)))
 
-    def _take_blobs(self, payload: bytes) -> None:
+    def _take_blobs(self, peer: int, payload: bytes) -> None:
         blobs = blobs_codec.decode(payload).blobs
         for blob in blobs:
             self._wanted_blobs.pop(sha256(blob), None)
-        self._keep_blobs(blobs)
+        self._keep_blobs(blobs, peer)
         self._runtime.on_parts_arrived()
+
+    def _recall(self, transaction: Transaction) -> Transaction:
+        """Return the same transaction from the pool where it is there: its signature was checked already."""
+        known = self._candidates.get_body(transaction.tx_id)
+        return known if known is not None and known.raw == transaction.raw else transaction
 
     def _serve_content(self, peer: int, payload: bytes) -> None:
         block_hash = Hash(content_wanted_codec.decode(payload).block_hash)
@@ -236,6 +253,7 @@ class Fetching:
     def on_committed(self) -> None:
         """Forget requests of the height that was committed."""
         self._asked.clear()
+        self._bodies_missed_at = 0.0
         self._wanted_blobs.clear()
         self._wanted_contents.clear()
 
@@ -320,7 +338,7 @@ class Fetching:
             raise InvalidBlock("the served transactions are not the block's", height=block.header.height)
         if hash_certificate(block.parent_certificate) != block.header.parent_certificate_hash:
             raise InvalidBlock("the served certificate is not the block's", height=block.header.height)
-        transactions = tuple(decode_transaction(raw) for raw in block.transactions)
+        transactions = tuple(self._recall(decode_transaction(raw)) for raw in block.transactions)
         try:
             executed = self._candidates.get_executed(block_hash) or self._worker.validate_transactions(
                 content, transactions, is_fresh=False

@@ -76,8 +76,8 @@ class Follower:
 
     # --- blobs ---
 
-    def keep_blobs(self, blobs: tuple[bytes, ...]) -> None:
-        """Hold blobs of peers; those of blocks already committed go to the database at once."""
+    def keep_blobs(self, blobs: tuple[bytes, ...], peer: int) -> None:
+        """Hold blobs in the share of the peer that sent them; those of blocks committed already go to the database."""
         found = []
         for blob in blobs:
             blob_hash = bytes(sha256(blob))
@@ -85,7 +85,7 @@ class Follower:
                 del self._missing_blobs[blob_hash]
                 found.append(blob)
             else:
-                self.blobs.add(blob, ingress=self.own_index, wall_ms=self._clock.wall_ms())
+                self.blobs.add(blob, ingress=peer, wall_ms=self._clock.wall_ms())
         if found:
             self.ledger.put_blobs(found)
 

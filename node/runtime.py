@@ -59,6 +59,10 @@ from node.wire import CONSENSUS_FIRST
 
 RETRY_MS = 200
 """What is missing for a certified or carried block is asked for again after this time."""
+PARTS_PAUSE_MS = 4
+"""Arrivals within so short a time are looked at together."""
+CHECK_RETRY_MS = 40
+"""How soon a check is tried again that waits for bodies or a blob: gossip brings them one frame at a time."""
 BODIES_WAIT_MS = 3_000
 """How long a check waits for bodies before it is answered UNAVAILABLE."""
 
@@ -106,6 +110,7 @@ class Runtime:
         self._had_transactions = False
         self._fetching: FetchBlock | None = None
         self._retry_handle: asyncio.TimerHandle | None = None
+        self._is_try_scheduled = False
 
     # --- driving the core ---
 
@@ -282,7 +287,7 @@ class Runtime:
         if self._clock.now_ms() >= self._check_deadline_ms:
             self._answer_check(check, Verdict.UNAVAILABLE, reason)
         else:
-            self._retry_check(200)
+            self._retry_check(CHECK_RETRY_MS)
 
     def _retry_check(self, delay_ms: int) -> None:
         loop = asyncio.get_running_loop()
@@ -312,6 +317,13 @@ class Runtime:
         """Try again what waited for bodies, blobs or contents."""
         if self._check is None and self._pending_commit is None and self._fetching is None:
             return
+        if not self._is_try_scheduled:
+            # Bodies come in by the thousand: one look for all that arrived in this turn of the loop.
+            self._is_try_scheduled = True
+            asyncio.get_running_loop().call_later(PARTS_PAUSE_MS / 1000, self._on_parts)
+
+    def _on_parts(self) -> None:
+        self._is_try_scheduled = False
         self._guarded(self._try_all)
         self._run()
 

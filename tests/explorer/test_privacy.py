@@ -40,6 +40,8 @@ def test_every_call_is_either_public_or_withheld() -> None:
     names = {str(kind.__struct_config__.tag) for kind in list_union(Call)}
     assert names == PUBLIC_CALLS | WITHHELD_CALLS
     assert not PUBLIC_CALLS & WITHHELD_CALLS
+    # Lists read a name from the bytes of a short text (views_chain.read_call_name).
+    assert max(map(len, names)) <= 31
 
 
 def test_no_public_call_names_a_member_and_a_claim() -> None:

@@ -4,16 +4,19 @@ from base64 import b64decode
 
 import httpx
 import msgspec
+import pytest
 
 from chain.block import hash_header, header_codec
 from chain.certificate import certificate_codec
 from chain.codec import encode
+from chain.errors import StoreError
 from chain.history import compute_leaf_hash, verify_inclusion
 from chain.receipt import build_log_entry, receipt_codec
-from chain.transaction import decode_transaction
+from chain.transaction import decode_transaction, get_call_name
 from chain.types import TxId
 from chain.validators import hash_validators
 from explorer.reader import TransactionStatus
+from explorer.views_chain import read_call_name
 from tests.explorer.world import Condition, World
 
 
@@ -119,6 +122,19 @@ async def test_transactions_of_one_block_and_outcome(client: httpx.AsyncClient) 
     assert [item["call"] for item in body["items"]] == ["member_leave", "claim_file"]
     assert (await client.get("/v1/transactions?height=5&outcome=failed")).json()["items"] == []
     assert (await client.get("/v1/transactions?height=99999")).json()["items"] == []
+
+
+def test_call_name_is_read_from_the_bytes_of_every_transaction(world: World) -> None:
+    names = {read_call_name(transaction.raw) for transaction in world.transactions}
+    assert len(names) >= 7
+    for transaction in world.transactions:
+        assert read_call_name(transaction.raw) == get_call_name(transaction.body.call)
+
+
+@pytest.mark.parametrize("raw", [b"", b"\xc1", b"\x92\x90\xc4\x00", bytes(200)])
+def test_stored_bytes_that_are_no_transaction_are_a_damaged_store(raw: bytes) -> None:
+    with pytest.raises(StoreError):
+        read_call_name(raw)
 
 
 async def test_transactions_of_a_claim(client: httpx.AsyncClient, world: World) -> None:

@@ -103,6 +103,13 @@ def make_pair(folder: Path, limits: MeshLimits = LIMITS) -> tuple[Node, Node]:
     return make_node(folder, 0, limits, low), make_node(folder, 1, limits, high)
 
 
+def make_identity_where(folder: Path, is_wanted: Callable[[bytes], bool]) -> Identity:
+    """Return a stranger whose pin lies where the direction of dialling needs it."""
+    while not is_wanted((identity := make_identity(folder, "stranger")).pin):
+        pass
+    return identity
+
+
 def copy_node(node: Node, folder: Path, **changes: object) -> Node:
     """Return a fresh process of the same validator, on the same port."""
     config = replace(node.config, boot_id=os.urandom(16), listen_port=node.mesh.port)

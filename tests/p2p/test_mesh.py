@@ -24,6 +24,7 @@ from tests.p2p.network import (
     copy_node,
     dial_by_hand,
     eventually,
+    make_identity_where,
     make_node,
     make_pair,
     running,
@@ -143,7 +144,7 @@ async def test_p29_mixed_versions_speak_the_highest_that_both_know(tmp_path: Pat
 
 async def test_dialler_with_an_unknown_key_is_refused(tmp_path: Path) -> None:
     a, b = make_pair(tmp_path)
-    stranger = min((make_identity(tmp_path, f"stranger{n}") for n in range(20)), key=lambda i: i.pin)
+    stranger = make_identity_where(tmp_path, lambda pin: pin < b.identity.pin)
     impostor = make_node(tmp_path, 0, identity=stranger)
     async with running(impostor, b, is_connected=False):
         b.mesh.set_peers([a.entry, b.entry])
@@ -158,7 +159,7 @@ async def test_dialler_with_an_unknown_key_is_refused(tmp_path: Path) -> None:
 
 async def test_listener_with_another_key_than_pinned_is_refused(tmp_path: Path) -> None:
     a, b = make_pair(tmp_path)
-    impostor = make_node(tmp_path, 1, identity=make_identity(tmp_path, "impostor"))
+    impostor = make_node(tmp_path, 1, identity=make_identity_where(tmp_path, lambda pin: pin > a.identity.pin))
     async with running(a, impostor, is_connected=False):
         impostor.mesh.set_peers([a.entry])
         a.mesh.set_peers([replace(b.entry, port=impostor.mesh.port)])

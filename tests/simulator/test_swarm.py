@@ -9,14 +9,13 @@ from msgspec.structs import replace
 from chain.crypto import sha256
 from consensus.effects import Note
 from consensus.events import RequestOverdue
-from consensus.messages import Activity
 from tests.simulator import ledger
 from tests.simulator.liar import Liar, Lie
 from tests.simulator.node import Node
 from tests.simulator.swarm import HEAL_BOUND_MS, run_seed
 from tests.simulator.world import CALM, Faults, World
 
-FAST_SEEDS = range(40)
+FAST_SEEDS = range(30)
 SLOW_SEEDS = range(100, 350)
 
 
@@ -132,20 +131,21 @@ def test_two_of_four_dead_commit_nothing_and_go_on_when_one_is_back() -> None:
 
 
 def test_all_killed_at_once_and_restarted_go_on() -> None:
-    for seed in range(6):
+    for seed in range(3):
         world, nodes = build_world(seed=seed)
         supply(world, nodes)
-        world.run_until(3_000 + seed)
+        world.run_until(2_000 + seed)
         before = max(get_heights(nodes))
         for node in nodes:
             node.crash()
-        world.run_until(4_000)
+        world.run_until(3_000)
         for node in nodes:
             node.boot()
-        world.run_until(14_000)
+        world.run_until(8_000)
         assert min(get_heights(nodes)) > before + 5
 
 
+@pytest.mark.slow
 def test_node_that_was_away_for_hundreds_of_blocks_catches_up_and_votes_under_load() -> None:
     world, nodes = build_world()
     supply(world, nodes)
@@ -157,11 +157,7 @@ def test_node_that_was_away_for_hundreds_of_blocks_catches_up_and_votes_under_lo
     nodes[3].boot()
     world.run_until(45_000)
     assert nodes[3].head.height >= nodes[0].head.height - 2
-    signers = [index for index, _ in nodes[0].head.content.parent_certificate.votes]
-    state = nodes[3].state
-    assert state is not None
-    assert state.activity is Activity.VOTING
-    assert 3 in signers or state.asked.prepare >= 0
+    assert max(world.signed[3])[0] >= nodes[0].head.height - 2
 
 
 def test_c36_half_deaf_validator_does_not_stop_the_others() -> None:
@@ -222,6 +218,7 @@ def test_p17_silent_leader_is_replaced_by_complaints_of_f_plus_one() -> None:
     assert len(committed) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lie", list(Lie))
 def test_c35_each_lie_alone_leaves_the_honest_a_working_chain(lie: Lie) -> None:
     world, nodes = build_world(seed=11, liars={1: (lie,)})
@@ -230,6 +227,7 @@ def test_c35_each_lie_alone_leaves_the_honest_a_working_chain(lie: Lie) -> None:
     assert min(get_heights(nodes)) > 20, lie
 
 
+@pytest.mark.slow
 def test_c35_validator_that_lies_as_leader_is_skipped_for_some_tenures() -> None:
     world, nodes = build_world(seed=4, liars={1: (Lie.MUTE_LEADER,)})
     supply(world, nodes)
@@ -242,6 +240,7 @@ def test_c35_validator_that_lies_as_leader_is_skipped_for_some_tenures() -> None
     assert views == sorted(views)
 
 
+@pytest.mark.slow
 def test_c9_every_timing_of_work_and_idleness_makes_progress() -> None:
     for every_ms in (5, 300, 999, 1_000, 1_001, 2_500):
         world, nodes = build_world(seed=every_ms)
@@ -250,6 +249,7 @@ def test_c9_every_timing_of_work_and_idleness_makes_progress() -> None:
         assert min(get_heights(nodes)) >= 9, every_ms
 
 
+@pytest.mark.slow
 def test_slow_writes_of_blocks_do_not_stop_the_chain() -> None:
     """C8: writing takes longer than the view timer."""
     world, nodes = build_world(faults=replace(CALM, apply_ms_max=2_500))
@@ -258,6 +258,7 @@ def test_slow_writes_of_blocks_do_not_stop_the_chain() -> None:
     assert min(get_heights(nodes)) >= 6
 
 
+@pytest.mark.slow
 def test_no_honest_node_ever_complains_about_another() -> None:
     """C16: what honest nodes send passes the checks of honest nodes, through crashes and view changes."""
     for seed in range(4):

@@ -1,0 +1,39 @@
+"""One person is one leaf: the map from the blind index to the member that holds it (contract 4, 5 *index_issue*).
+
+    free --admitted--> held --membership and last claim over--> free
+                         +---main benefit paid, or voided-----> barred, for ever
+"""
+
+from chain.contract.tables import PERSON, MemberRecord, PersonRecord
+from chain.errors import Refusal
+from chain.state import Overlay
+
+
+def validate_person_free(state: Overlay, plan: str, person_index: bytes) -> None:
+    """Raise `person_duplicate` where the person is a member of the plan already, or barred."""
+    if state.get(PERSON, plan, person_index) is not None:
+        raise Refusal("person_duplicate")
+
+
+def hold_person(state: Overlay, plan: str, person_index: bytes, member_id: bytes) -> None:
+    """Let a person belong to an admitted member."""
+    state.put(PERSON, PersonRecord(member=member_id, is_barred=False), plan, person_index)
+
+
+def bar_person(state: Overlay, member_id: bytes, member: MemberRecord) -> None:
+    """Let a person never come back: the main benefit was paid, or the membership was voided."""
+    if member.person_index is not None and member.is_admitted:
+        barred = PersonRecord(member=member_id, is_barred=True)
+        state.put(PERSON, barred, member.plan, member.person_index)
+
+
+def free_person(state: Overlay, member_id: bytes, member: MemberRecord) -> None:
+    """Let a person apply again, unless barred.
+
+    For an ended membership without an open claim only: while a claim is open its outcome may still bar the person.
+    """
+    if member.person_index is None or not member.is_admitted:
+        return
+    person = state.get(PERSON, member.plan, member.person_index)
+    if person is not None and person.member == member_id and not person.is_barred:
+        state.delete(PERSON, member.plan, member.person_index)
