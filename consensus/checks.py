@@ -61,6 +61,11 @@ def require_head_certificate(state: State, certificate: Certificate) -> None:
     _require_certificate(state, certificate, state.head.validators_head, known)
 
 
+def require_fork(state: State, certificate: Certificate) -> None:
+    """Raise `MessageInvalid` unless this certifies another block at the height of my head."""
+    _require_certificate(state, certificate, state.head.validators_head, ())
+
+
 def require_certificate(state: State, certificate: Certificate) -> None:
     """Raise `MessageInvalid` unless this is a C(h) under set(h)."""
     if certificate.height != state.height:

@@ -41,7 +41,8 @@ class Config(Struct, frozen=True, kw_only=True):
     """STATUS on change of position is coalesced to one per this gap; on change of view, mode or wants it
     is not."""
     answer_gap_ms: int = 200
-    """At most one resend per peer and this gap (E8)."""
+    """At most one resend per peer and this gap (E8); and for as long nothing more is verified that comes
+    from a peer who has just handed over something invalid."""
     verify: VerifySignature = verify_ed25519
     """Ed25519; a simulator may put a cheap keyed hash in its place."""
 

@@ -161,7 +161,7 @@ def _on_checked(turn: Turn, event: Checked) -> None:
         case Verdict.VALID:
             turn.state = replace(state, proposal=replace(slot, check=Check.VALID))
         case Verdict.INVALID:
-            turn.state = replace(state, proposal=None, refused=(slot.view, slot.content.block_hash))
+            turn.state = replace(state, proposal=None, refused=slot.view)
             turn.note("proposal_invalid", slot.holders[0] if slot.holders else None, event.reason)
         case Verdict.UNAVAILABLE:
             # Nothing is known about the block itself: drop this copy, and take none from this relayer
@@ -179,6 +179,11 @@ def _on_committed(turn: Turn, event: Committed) -> None:
     head = event.head
     height = head.certificate.height
     if height < state.height:
+        return
+    certified = state.certified
+    is_same_height = certified is not None and certified.height == height
+    if certified is not None and is_same_height and certified.block_hash != head.certificate.block_hash:
+        inbox.stop(turn, f"two blocks are certified at height {height}")
         return
     certificate = _choose_certificate(state, head)
     view, is_normal = rules.compute_view_after_commit(state.view, View(certificate.view))
@@ -199,7 +204,7 @@ def _on_committed(turn: Turn, event: Committed) -> None:
         commits=(None,) * n,
         waiting=(Waiting(),) * n,
         proposal=None,
-        refused=None,
+        refused=NO_VIEW,
         bad_relays=(),
         new_view=None,
         selected=None,
@@ -238,7 +243,7 @@ def _map_peers(state: State, validators: ValidatorSet) -> tuple[Peer, ...]:
     known = {validator.key: state.peers[index] for index, validator in enumerate(state.validators)}
     fresh = Peer()
     return tuple(
-        replace(known[validator.key], is_distrusted=False) if validator.key in known else fresh
+        replace(known[validator.key], is_distrusted=False, has_evidence=False) if validator.key in known else fresh
         for validator in validators
     )
 

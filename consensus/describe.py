@@ -44,7 +44,8 @@ class Description(Struct, frozen=True):
     """starting, voting, quarantined or following."""
     quarantine: str | None
     phase: str
-    """idle, waiting_for_proposal, checking, preparing, committing, writing, changing, starting or quarantined."""
+    """idle, waiting_for_proposal, checking, preparing, committing, writing, changing, starting or
+    quarantined."""
     leader: int
     leader_organisation: str
     is_leader: bool

@@ -81,7 +81,8 @@ class Restored(Struct, frozen=True, kw_only=True):
     new_views: tuple[NewView, ...] = ()
     """Those that were installed."""
     mark: tuple[int, int, int] | None = None
-    """`guard_rules.get_mark` of the guard: (height, view, step); None if it never signed or there is none."""
+    """`guard_rules.get_mark` of the guard: (height, view, step); None if it never signed or there is
+    none."""
 
 
 class Start(Struct, frozen=True, kw_only=True):

@@ -84,7 +84,8 @@ def build_floor(*, key: PublicKey, chain_id: ChainId, height: Height) -> GuardSt
 def get_mark(guard: GuardState) -> tuple[int, int, int] | None:
     """Return the position up to which everything may have been signed; None if nothing was.
 
-    After a quarantine that is all below the floor: lost votes that peers still show are no reason for another one.
+    After a quarantine that is all below the floor: lost votes that peers still show are no reason for
+    another one.
     """
     mark = guard.mark
     if mark is not None:

@@ -45,6 +45,8 @@ def on_signed_message(turn: Turn, peer: int, message: OwnMessage) -> None:
     if message.signer >= state.n or message.body.version != state.head.version:
         turn.note("message_invalid", peer, f"{get_kind(message).name}: unknown signer or version")
         return
+    if is_shunned(turn, peer):
+        return
     if message.signer == state.own_index:
         on_own_signature(turn, peer, message)
         return
@@ -67,7 +69,22 @@ def on_signed_message(turn: Turn, peer: int, message: OwnMessage) -> None:
             case Proposal():
                 _on_proposal(turn, peer, message)
     except MessageInvalid as error:
-        turn.note("message_invalid", peer, f"{get_kind(message).name} of {message.signer}: {error}")
+        shun(turn, peer, "message_invalid", f"{get_kind(message).name} of {message.signer}: {error}")
+
+
+def is_shunned(turn: Turn, peer: int) -> bool:
+    """Tell whether a peer has just handed over something invalid: forging must not cost me a check each
+    time."""
+    invalid_ms = turn.state.peers[peer].invalid_ms
+    return invalid_ms >= 0 and turn.now_ms - invalid_ms < turn.state.config.answer_gap_ms
+
+
+def shun(turn: Turn, peer: int, code: str, detail: str) -> None:
+    """Note that a peer handed over something that does not hold."""
+    state = turn.state
+    turn.note(code, peer, detail)
+    known = replace(state.peers[peer], invalid_ms=turn.now_ms)
+    turn.state = replace(state, peers=put(state.peers, peer, known))
 
 
 def on_own_signature(turn: Turn, peer: int, message: OwnMessage) -> None:
@@ -79,7 +96,7 @@ def on_own_signature(turn: Turn, peer: int, message: OwnMessage) -> None:
     try:
         checks.require_signature(state, message)
     except MessageInvalid as error:
-        turn.note("message_invalid", peer, f"shown as mine: {error}")
+        shun(turn, peer, "message_invalid", f"shown as mine: {error}")
         return
     at = get_position(message)
     enter_quarantine(turn, f"a peer shows my signature at {at}, above my mark {state.mark}")
@@ -93,6 +110,12 @@ def enter_quarantine(turn: Turn, reason: str) -> None:
     peers = tuple(replace(peer, answered_head=-1) for peer in state.peers)
     turn.state = replace(state, quarantine=reason, peers=peers)
     turn.faults.append(EnterQuarantine(reason=reason))
+
+
+def stop(turn: Turn, reason: str) -> None:
+    """Stop the node for good, and sign nothing in the meantime: more than f validators are faulty."""
+    turn.faults.append(Stop(reason=reason))
+    enter_quarantine(turn, reason)
 
 
 def certify(turn: Turn, certificate: Certificate, holders: Sequence[int]) -> None:
@@ -129,7 +152,7 @@ def enter_view(turn: Turn, view: View, *, is_normal: bool) -> None:
         is_normal=is_normal,
         wants=max(state.wants, view),
         proposal=proposal,
-        refused=None,
+        refused=NO_VIEW,
         bad_relays=(),
         new_view=None,
         selected=None,
@@ -145,8 +168,7 @@ def install(turn: Turn, message: NewView, *, is_own: bool) -> None:
     try:
         selected = rules.select_prepared(message.view_changes)
     except rules.SafetyBroken as error:
-        turn.faults.append(Stop(reason=str(error)))
-        enter_quarantine(turn, str(error))
+        stop(turn, str(error))
         return
     enter_view(turn, View(message.body.view), is_normal=True)
     turn.state = replace(turn.state, new_view=message, selected=selected)
@@ -235,7 +257,7 @@ def _on_late_commit(turn: Turn, peer: int, message: Commit) -> None:
     try:
         checks.require_head_certificate(state, grown)
     except MessageInvalid as error:
-        turn.note("message_invalid", peer, f"late COMMIT of {message.signer}: {error}")
+        shun(turn, peer, "message_invalid", f"late COMMIT of {message.signer}: {error}")
         return
     turn.state = replace(state, head_certificate=grown)
 
@@ -285,7 +307,7 @@ def _on_new_view(turn: Turn, peer: int, message: NewView) -> None:
         known = replace(state.peers[message.signer], is_distrusted=True)
         index = message.signer
         turn.state = replace(state, peers=put(state.peers, index, known))
-        turn.note("new_view_invalid", peer, f"signed by {index}: {error}")
+        shun(turn, peer, "new_view_invalid", f"signed by {index}: {error}")
         return
     notice_signed(turn, message)
     for item in message.view_changes:
@@ -300,11 +322,10 @@ def _on_proposal(turn: Turn, peer: int, message: Proposal) -> None:
     (J2)."""
     state = turn.state
     view = View(message.body.view)
-    block_hash = Hash(message.body.block_hash)
     certificate = message.parent_certificate
     if view < state.view or (view > state.view and certificate.view != view):
         return
-    if state.refused == (view, block_hash) or peer in state.bad_relays:
+    if state.refused == view or peer in state.bad_relays:
         return
     held = state.proposal
     if held is not None and held.view == view and not _is_better_copy(held, peer, message):
@@ -318,7 +339,7 @@ def _on_proposal(turn: Turn, peer: int, message: Proposal) -> None:
     if turn.state.view != view:
         return
     content = BlockContent(
-        block_hash=block_hash,
+        block_hash=Hash(message.body.block_hash),
         header=message.header,
         parent_certificate=certificate,
         items=message.items,
@@ -352,7 +373,12 @@ def _compare(turn: Turn, held: OwnMessage | None, message: OwnMessage) -> None:
         return
     if get_position(held) != get_position(message):
         return
-    checks.require_signature(turn.state, message)
+    state, index = turn.state, message.signer
+    if state.peers[index].has_evidence:
+        return
+    checks.require_signature(state, message)
+    known = replace(state.peers[index], has_evidence=True)
+    turn.state = replace(state, peers=put(state.peers, index, known))
     turn.faults.append(Evidence(signer=message.signer, first=held, second=message))
 
 

@@ -70,7 +70,7 @@ def _build_empty(config: Config, start: Start) -> State:
         commits=(None,) * n,
         waiting=(Waiting(),) * n,
         proposal=None,
-        refused=None,
+        refused=NO_VIEW,
         bad_relays=(),
         new_view=None,
         selected=None,

@@ -57,23 +57,31 @@ def is_view_related(state: State, certificate: Certificate, view: View) -> bool:
     return state.head.embedded_view <= certificate.view <= view
 
 
+def get_wish(state: State, index: int) -> int:
+    """Return wants_i: the wish of its last STATUS or the highest view that it signed, whichever is more
+    (E6).
+
+    A wish told at a head below mine was about a height that I know to be decided, and its owner drops it
+    with that commit (E5); following it would take me out of a view in which the others go on.
+    """
+    if index == state.own_index:
+        return state.wants
+    peer = state.peers[index]
+    if peer.head < state.head.certificate.height:
+        return peer.signed_view
+    return max(peer.wants, peer.signed_view)
+
+
 def compute_wanted_view(state: State) -> View:
     """Return t, the (f+1)-th largest wish: at least one honest validator wants to be there or further
     (E6)."""
-    wishes = [
-        state.wants if index == state.own_index else max(peer.wants, peer.signed_view)
-        for index, peer in enumerate(state.peers)
-    ]
-    wishes.sort(reverse=True)
+    wishes = sorted((get_wish(state, index) for index in range(state.n)), reverse=True)
     return View(wishes[state.faults_max])
 
 
 def count_wanting(state: State, view: View) -> int:
     """Return how many validators want `view` or a higher one, me included (consensus 6)."""
-    return sum(
-        (state.wants if index == state.own_index else max(peer.wants, peer.signed_view)) >= view
-        for index, peer in enumerate(state.peers)
-    )
+    return sum(get_wish(state, index) >= view for index in range(state.n))
 
 
 def compute_view_after_commit(view: View, certified_view: View) -> tuple[View, bool]:

@@ -106,6 +106,10 @@ class Peer(Struct, frozen=True):
     """When it was last answered (E8); -1 for never."""
     newest: OwnMessage | None = None
     """The newest message signed by it that I hold, of any height."""
+    invalid_ms: int = -1
+    """When it last handed me something that does not hold; honest peers never do. -1 for never."""
+    has_evidence: bool = False
+    """Evidence against it was recorded at this height; one is enough."""
     is_distrusted: bool = False
     """It signed an invalid NEW-VIEW at this height, so no other one of it is worth verifying."""
 
@@ -151,8 +155,8 @@ class State(Struct, frozen=True, kw_only=True):
     waiting: tuple[Waiting, ...]
     """For h+1, unverified."""
     proposal: ProposalSlot | None
-    refused: tuple[View, Hash] | None
-    """A proposal found invalid in this view."""
+    refused: View
+    """The view whose proposal was found invalid: its leader gets no second try; NO_VIEW for none."""
     bad_relays: tuple[int, ...]
     """Peers whose copy of the proposal of this view did not match its root or could not be completed."""
     new_view: NewView | None

@@ -40,7 +40,7 @@ def build_held(state: State) -> Held:
     proposal = state.proposal
     return Held(
         has_new_view=state.new_view is not None,
-        has_proposal=proposal is not None and proposal.message is not None,
+        has_proposal=(proposal is not None and proposal.message is not None) or state.refused == state.view,
         view_changes=_encode_slots(state.view_changes, state.view),
         prepares=_encode_slots(state.prepares, state.view),
         commits=_encode_slots(state.commits, state.view),
@@ -103,9 +103,11 @@ def on_status(turn: Turn, index: int, status: Status) -> None:
         has_answered=has_answered,
     )
     _keep_peer(turn, index, peer)
-    if status.shown is not None:
-        _on_shown(turn, index, status.shown)
-    is_checked = _on_certificate(turn, index, status)
+    is_checked = False
+    if not inbox.is_shunned(turn, index):
+        if status.shown is not None:
+            _on_shown(turn, index, status.shown)
+        is_checked = _on_certificate(turn, index, status)
     if turn.state.quarantine is not None and status.echo == state.nonce and is_checked:
         _note_answered_head(turn, index, status.certificate.height)
     if turn.now_ms - before.answer_ms < state.config.answer_gap_ms and before.answer_ms >= 0:
@@ -169,16 +171,19 @@ def _on_certificate(turn: Turn, index: int, status: Status) -> bool:
             checks.require_certificate(state, certificate)
             inbox.certify(turn, certificate, [index, *(signer for signer, _ in certificate.votes)])
             return True
-        if certificate.height == state.head.certificate.height:
-            is_mine = rules.is_head_certificate(state, certificate)
-            if is_mine and certificate.view <= state.head_certificate.view:
+        if 0 < certificate.height == state.head.certificate.height:
+            if not rules.is_head_certificate(state, certificate):
+                checks.require_fork(state, certificate)
+                inbox.stop(turn, f"two blocks are certified at height {certificate.height}")
+                return False
+            if certificate.view <= state.head_certificate.view:
                 return True
             checks.require_head_certificate(state, certificate)
             if state.certified is None:
                 inbox.adopt_head_certificate(turn, certificate)
         return True
     except MessageInvalid as error:
-        turn.note("status_invalid", index, str(error))
+        inbox.shun(turn, index, "status_invalid", str(error))
         return False
 
 
@@ -193,14 +198,14 @@ def _on_shown(turn: Turn, index: int, shown: Shown) -> None:
     try:
         body = decode_body(kind, shown.body)
     except DecodeError as error:
-        turn.note("status_invalid", index, str(error))
+        inbox.shun(turn, index, "status_invalid", str(error))
         return
     position = (body.height, body.view, int(kind))
     if position <= state.mark:
         return
     signed = signing_bytes(kind=TAGS[kind], chain_id=state.config.chain_id, body=shown.body)
     if not state.config.verify(public_key=state.config.key, message=signed, signature=shown.signature):
-        turn.note("status_invalid", index, "shows a signature as mine that is not")
+        inbox.shun(turn, index, "status_invalid", "shows a signature as mine that is not")
         return
     inbox.enter_quarantine(turn, f"a peer shows my signature at {position}, above my mark {state.mark}")
 

@@ -272,7 +272,7 @@ def _check_proposal(turn: Turn) -> None:
     is_fresh = justification is not Justification.SELECTED
     leader = rules.get_leader(state, slot.view)
     if is_fresh and slot.content.header.proposer != state.validators[leader].key:
-        turn.state = replace(state, proposal=None, refused=(slot.view, slot.content.block_hash))
+        turn.state = replace(state, proposal=None, refused=slot.view)
         turn.note("proposal_invalid", leader, "a fresh block of another proposer")
         return
     turn.state = replace(state, proposal=replace(slot, check=Check.ASKED, is_fresh=is_fresh))

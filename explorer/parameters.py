@@ -18,12 +18,9 @@ from pydantic import (
     WithJsonSchema,
 )
 
-from chain.contract.tables import (
-    CLAIM_STATUS_NAMES,
-    INSTRUCTION_KIND_NAMES,
-    INSTRUCTION_STATE_NAMES,
-    MEMBER_STATUS_NAMES,
-)
+from chain.contract.claim_tables import CLAIM_STATUS_NAMES
+from chain.contract.custody_tables import INSTRUCTION_KIND_NAMES, INSTRUCTION_STATE_NAMES
+from chain.contract.tables import MEMBER_STATUS_NAMES
 from chain.types import INT_MAX
 from explorer.pagination import CURSOR_CHARACTERS_MAX, ListQuery
 from explorer.privacy import PUBLIC_CALLS, WITHHELD_CALLS

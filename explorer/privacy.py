@@ -9,8 +9,8 @@ from collections.abc import Iterable
 
 from msgspec import Struct
 
+from chain.contract.custody_tables import INSTRUCTION_AID, InstructionRecord
 from chain.contract.events import Event
-from chain.contract.tables import INSTRUCTION_AID, InstructionRecord
 
 PUBLIC_CALLS = frozenset(
     {

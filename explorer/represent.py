@@ -10,14 +10,10 @@ from typing import TypeAlias
 from msgspec import Struct
 
 from chain.catalogue import get_entry_by_number
-from chain.contract.tables import (
-    CLAIM_STATUS_NAMES,
-    INSTRUCTION_KIND_NAMES,
-    INSTRUCTION_STATE_NAMES,
-    MEMBER_STATUS_NAMES,
-    PERIOD_STATUS_NAMES,
-    PLAN_STATUS_NAMES,
-)
+from chain.contract.claim_tables import CLAIM_STATUS_NAMES
+from chain.contract.custody_tables import INSTRUCTION_KIND_NAMES, INSTRUCTION_STATE_NAMES
+from chain.contract.settlement_tables import PERIOD_STATUS_NAMES
+from chain.contract.tables import MEMBER_STATUS_NAMES, PLAN_STATUS_NAMES
 
 CURRENCY = "CNY"
 SCALE = 2

@@ -8,22 +8,15 @@ from fastapi import APIRouter, Path, Query, Request
 from msgspec import Struct
 from starlette.responses import Response
 
-from chain.contract.tables import (
-    CLAIM,
-    CLAIM_STATUS_NAMES,
+from chain.contract.claim_tables import CLAIM, CLAIM_STATUS_NAMES, ClaimRecord
+from chain.contract.custody_tables import (
     INSTRUCTION,
     INSTRUCTION_KIND_NAMES,
     INSTRUCTION_STATE_NAMES,
-    MEMBER,
-    PLAN,
-    SETTLEMENT,
-    VERSION,
-    ClaimRecord,
     InstructionRecord,
-    MemberRecord,
-    PlanRecord,
-    SettlementRecord,
 )
+from chain.contract.settlement_tables import SETTLEMENT, SettlementRecord
+from chain.contract.tables import MEMBER, PLAN, VERSION, MemberRecord, PlanRecord
 from chain.state import KeyPart, Table
 from explorer.answering import Answer, Answering
 from explorer.answers_plan import (

@@ -2,15 +2,9 @@
 
 from msgspec import UNSET
 
-from chain.contract.tables import (
-    CLAIM_STATUS_NAMES,
-    INSTRUCTION_KIND_NAMES,
-    INSTRUCTION_STATE_NAMES,
-    ClaimRecord,
-    DrawnFirm,
-    InstructionRecord,
-    SettlementRecord,
-)
+from chain.contract.claim_tables import CLAIM_STATUS_NAMES, ClaimRecord, DrawnFirm
+from chain.contract.custody_tables import INSTRUCTION_KIND_NAMES, INSTRUCTION_STATE_NAMES, InstructionRecord
+from chain.contract.settlement_tables import SettlementRecord
 from explorer.answers_plan import (
     ClaimAnswer,
     ClaimSummary,

@@ -7,6 +7,7 @@ share index and day, so that the explorer can never disagree with a settlement.
 from msgspec import UNSET, Struct
 
 from chain.contract.context import compute_day
+from chain.contract.custody_tables import ACCOUNT
 from chain.contract.shares import (
     compute_shares_paid,
     get_arrears,
@@ -17,7 +18,6 @@ from chain.contract.shares import (
     is_suspended,
 )
 from chain.contract.tables import (
-    ACCOUNT,
     MEMBER_SHARING,
     MEMBER_STATUS_NAMES,
     PLAN_STATUS_NAMES,

@@ -7,7 +7,7 @@ from typing import assert_never
 
 from chain.block import Block
 from chain.codec import encode
-from chain.errors import GongjiError
+from chain.errors import GongjiError, InvariantViolation, StoreError
 from chain.genesis import Genesis
 from chain.mempool import Mempool, PoolLimits
 from chain.transaction import Transaction
@@ -347,7 +347,10 @@ class Node:
                 self._fetching.on_frame(frame.index, frame.kind, frame.payload)
         except GongjiError as error:
             self.metrics.frames_dropped.labels(error.code).inc()
+        except (StoreError, InvariantViolation) as error:
+            self.runtime.halt(f"{type(error).__name__}: {error}")
         finally:
+            # The runtime has worked it off by now: events are handled within `feed`, so its queue stays empty.
             self.mesh.release(frame)
 
     # --- what people ask ---

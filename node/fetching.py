@@ -112,7 +112,7 @@ class Fetching:
         return holders[turn % len(holders)]
 
     def want_bodies(self, tx_ids: tuple[bytes, ...], holders: tuple[int, ...]) -> None:
-        """Ask for bodies that gossip has not brought: consensus frames overtake it, so most of them are on their way."""
+        """Ask for bodies that gossip has not brought; consensus frames overtake it, so most are on their way."""
         now = monotonic()
         if now - self._bodies_missed_at > BODIES_GAP_SECONDS:
             self._bodies_since = now

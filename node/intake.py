@@ -111,7 +111,8 @@ class Intake:
         result, transaction = self._receive(raw)
         final = result if transaction is None else (await self._promise([transaction], [result], [0]))[0]
         if wait_ms > 0 and final.tx_id is not None and final.status in {"received", "pending"}:
-            await self._waiters.wait_transaction(final.tx_id, wait_ms)
+            if final.tx_id in self._mempool:
+                await self._waiters.wait_transaction(final.tx_id, wait_ms)
             found = self._find(final.tx_id)
             if found is not None and found.status != "pending":
                 return _with(found, is_replayed=final.is_replayed)
@@ -158,16 +159,16 @@ class Intake:
             tx_id = transaction.tx_id
             known = self._find(tx_id)
             if known is not None:
-                return _with(known, is_replayed=True), None
+                # Still waiting: this caller's 202 waits for the sync of the journal as well.
+                pooled = self._mempool.get(tx_id) if known.status == "pending" else None
+                return _with(known, is_replayed=True), pooled
             self._admit(transaction, ingress=self._home, is_client=True)
         except GongjiError as error:
             self._metrics.count_refusal(error.code, is_client=True)
             retry = RETRY_AFTER_S if error.entry.retryable else None
             refused = SubmitResult(tx_id=tx_id, status="refused", refusal=error, retry_after_s=retry)
             return refused, None
-        received = SubmitResult(
-            tx_id=tx_id, status="received", valid_until_ms=transaction.body.valid_until_ms
-        )
+        received = SubmitResult(tx_id=tx_id, status="received", valid_until_ms=transaction.body.valid_until_ms)
         return received, transaction
 
     async def _promise(
@@ -182,34 +183,32 @@ class Intake:
         try:
             await self._journal.append(records)
         except Refusal as error:
-            self._mempool.remove_committed([transaction.tx_id for transaction in fresh])
             for place, transaction in zip(places, fresh, strict=True):
+                if not answers[place].is_replayed:
+                    self._mempool.remove_committed([transaction.tx_id])
                 self._metrics.count_refusal(error.code, is_client=True)
                 answers[place] = SubmitResult(
                     tx_id=transaction.tx_id, status="refused", refusal=error, retry_after_s=RETRY_AFTER_S
                 )
             return answers
         if self.gossip is not None:
-            for transaction in fresh:
-                self.gossip.offer(transaction)
+            for place, transaction in zip(places, fresh, strict=True):
+                if not answers[place].is_replayed:
+                    self.gossip.offer(transaction)
         return answers
 
     def _find(self, tx_id: TxId) -> SubmitResult | None:
         """Return what is known of a transaction."""
         waiting = self._mempool.get_waiting(tx_id)
         if waiting is not None:
-            return SubmitResult(
-                tx_id=tx_id, status="pending", valid_until_ms=waiting.transaction.body.valid_until_ms
-            )
+            return SubmitResult(tx_id=tx_id, status="pending", valid_until_ms=waiting.transaction.body.valid_until_ms)
         found = self._ledger.read_receipt(tx_id)
         if found is not None:
             return self._build_committed(tx_id, *found)
         ended = self._ended.get(tx_id)
         if ended is None:
             return None
-        return SubmitResult(
-            tx_id=tx_id, status=ended.status, valid_until_ms=ended.valid_until_ms, code=ended.code
-        )
+        return SubmitResult(tx_id=tx_id, status=ended.status, valid_until_ms=ended.valid_until_ms, code=ended.code)
 
     def _build_committed(self, tx_id: TxId, height: int, index: int, receipt: Receipt) -> SubmitResult:
         raw = self._ledger.read_transaction(height, index)
@@ -264,9 +263,7 @@ class Intake:
         self._waiters.on_settled([transaction.tx_id])
 
     def _end(self, transaction: Transaction, *, status: str, code: str) -> None:
-        self._ended[transaction.tx_id] = Ended(
-            status=status, valid_until_ms=transaction.body.valid_until_ms, code=code
-        )
+        self._ended[transaction.tx_id] = Ended(status=status, valid_until_ms=transaction.body.valid_until_ms, code=code)
         while len(self._ended) > ENDED_MAX:
             self._ended.popitem(last=False)
 

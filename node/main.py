@@ -11,6 +11,7 @@ import gc
 import secrets
 import signal
 import socket
+from collections.abc import Callable
 from pathlib import Path
 
 import uvloop
@@ -25,6 +26,8 @@ from node.logs import configure_logs, get_logger
 
 METRICS_SECONDS = 1.0
 LAG_SECONDS = 0.25
+LoopContext = dict[str, object]
+"""What asyncio tells an exception handler."""
 EXIT_FAILURE = 70
 """EX_SOFTWARE: the node stopped itself."""
 
@@ -53,6 +56,7 @@ async def _run(config: NodeConfig, genesis: Genesis) -> int:
         stopping.set()
 
     loop = asyncio.get_running_loop()
+    loop.set_exception_handler(_build_exception_handler(stop))
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
     try:
@@ -100,6 +104,20 @@ async def _serve(node: Node, config: NodeConfig, listener: socket.socket, stoppi
         await server_task
         for task in (journal_task, lag_task):
             task.cancel()
+
+
+def _build_exception_handler(stop: Callable[[str], None]) -> Callable[[asyncio.AbstractEventLoop, LoopContext], None]:
+    """Return a handler for what a callback raised: a failed disk or invariant stops the node, all else is logged."""
+    log = get_logger("loop")
+
+    def handle(_: asyncio.AbstractEventLoop, context: LoopContext) -> None:
+        error = context.get("exception")
+        if isinstance(error, StoreError | InvariantViolation):
+            stop(f"{type(error).__name__}: {error}")
+        exc_info = error if isinstance(error, BaseException) else None
+        log.error("callback_failed", message=str(context.get("message")), exc_info=exc_info)
+
+    return handle
 
 
 def _listen(config: NodeConfig) -> socket.socket:

@@ -16,14 +16,12 @@ from chain.errors import InvalidBlock, InvariantViolation
 from chain.execution import Executed
 from chain.ledger import Ledger
 from chain.mempool import Mempool
-from chain.validation import BlobMissing, HeldUntil
 from consensus import core
 from consensus.config import Config
 from consensus.effects import (
     BuildBlock,
     CancelTimer,
     CatchUp,
-    CheckBlock,
     CommitBlock,
     Effects,
     EnterQuarantine,
@@ -38,7 +36,6 @@ from consensus.events import (
     BlockContent,
     BlockFetched,
     Built,
-    Checked,
     Committed,
     Event,
     NothingToBuild,
@@ -47,12 +44,12 @@ from consensus.events import (
     Start,
     TimerExpired,
     TimerId,
-    Verdict,
 )
 from consensus.messages import Message, OwnMessage, encode_message, get_kind
 from consensus.state import State
 from node.block_work import BlockWorker, build_content
 from node.candidates import BodiesMissing, Candidates, RootMismatch
+from node.checking import Checking
 from node.head import build_head
 from node.ports import Clock, Fetcher, Network, Observer, Signer
 from node.wire import CONSENSUS_FIRST
@@ -61,10 +58,6 @@ RETRY_MS = 200
 """What is missing for a certified or carried block is asked for again after this time."""
 PARTS_PAUSE_MS = 4
 """Arrivals within so short a time are looked at together."""
-CHECK_RETRY_MS = 40
-"""How soon a check is tried again that waits for bodies or a blob: gossip brings them one frame at a time."""
-BODIES_WAIT_MS = 3_000
-"""How long a check waits for bodies before it is answered UNAVAILABLE."""
 
 
 class Runtime:
@@ -100,9 +93,7 @@ class Runtime:
         self._is_running = False
         self._is_stopped = False
         self._timers: dict[TimerId, asyncio.TimerHandle] = {}
-        self._check: CheckBlock | None = None
-        self._check_handle: asyncio.TimerHandle | None = None
-        self._check_deadline_ms = 0
+        self._checking = Checking(self, worker=worker, clock=clock)
         self._pending_commit: CommitBlock | None = None
         self._build: BuildBlock | None = None
         self._build_handle: asyncio.TimerHandle | None = None
@@ -159,7 +150,8 @@ class Runtime:
             self._stop(reason)
 
     def _cancel_all(self) -> None:
-        for handle in [*self._timers.values(), self._check_handle, self._build_handle, self._retry_handle]:
+        self._checking.cancel()
+        for handle in [*self._timers.values(), self._build_handle, self._retry_handle]:
             if handle is not None:
                 handle.cancel()
         self._timers.clear()
@@ -168,6 +160,19 @@ class Runtime:
         """End without a failure."""
         self._is_stopped = True
         self._cancel_all()
+
+    def get_height(self) -> int:
+        """Return the height of the durable head."""
+        return self.ledger.height
+
+    def answer(self, event: Event) -> None:
+        """Add the answer to an effect; it is handled after what is under way."""
+        self._queue.append(event)
+
+    def run_guarded(self, work: Callable[[], None]) -> None:
+        """Do something that a timer asked for, and what follows from it."""
+        self._guarded(work)
+        self._run()
 
     def times(self) -> tuple[int, int]:
         """Return (monotonic ms, wall ms)."""
@@ -185,7 +190,7 @@ class Runtime:
             self._pending_commit = effects.commit
             self._try_commit()
         for check in effects.check:
-            self._begin_check(check)
+            self._checking.begin(check)
         if effects.build is not None:
             self._plan_build(effects.build)
         for timer in effects.timers:
@@ -246,76 +251,11 @@ class Runtime:
             case _:
                 assert_never(task)
 
-    # --- check ---
-
-    def _begin_check(self, check: CheckBlock) -> None:
-        self.candidates.add_content(check.content)
-        self._check = check
-        self._check_deadline_ms = self._clock.now_ms() + BODIES_WAIT_MS
-        self._try_check()
-
-    def _try_check(self) -> None:
-        check = self._check
-        if check is None:
-            return
-        if self._check_handle is not None:
-            self._check_handle.cancel()
-            self._check_handle = None
-        if check.height != self.ledger.height + 1:
-            self._check = None
-            return
-        try:
-            self._worker.validate(check.content, is_fresh=check.is_fresh)
-        except HeldUntil as held:
-            self._retry_check(max(1, held.wall_ms - self._clock.wall_ms()))
-        except BodiesMissing as missing:
-            if self.fetcher is not None:
-                self.fetcher.want_bodies(missing.tx_ids, check.holders)
-            self._wait_for_parts(check, "bodies are missing")
-        except BlobMissing as missing_blob:
-            if self.fetcher is not None:
-                self.fetcher.want_blob(missing_blob.blob_hash, check.holders)
-            self._wait_for_parts(check, "a blob is missing")
-        except RootMismatch:
-            self._answer_check(check, Verdict.UNAVAILABLE, "the listed transactions do not match the root")
-        except InvalidBlock as error:
-            self._answer_check(check, Verdict.INVALID, str(error))
-        else:
-            self._answer_check(check, Verdict.VALID, "")
-
-    def _wait_for_parts(self, check: CheckBlock, reason: str) -> None:
-        if self._clock.now_ms() >= self._check_deadline_ms:
-            self._answer_check(check, Verdict.UNAVAILABLE, reason)
-        else:
-            self._retry_check(CHECK_RETRY_MS)
-
-    def _retry_check(self, delay_ms: int) -> None:
-        loop = asyncio.get_running_loop()
-        self._check_handle = loop.call_later(delay_ms / 1000, self._on_check_timer)
-
-    def _on_check_timer(self) -> None:
-        self._guarded(self._try_check)
-        self._run()
-
-    def _answer_check(self, check: CheckBlock, verdict: Verdict, reason: str) -> None:
-        self._check = None
-        now, wall = self.times()
-        self._queue.append(
-            Checked(
-                height=check.height,
-                view=check.view,
-                block_hash=check.block_hash,
-                is_fresh=check.is_fresh,
-                verdict=verdict,
-                reason=reason,
-                now_ms=now,
-                wall_ms=wall,
-            )
-        )
+    # --- what waits for parts ---
 
     def on_parts_arrived(self) -> None:
         """Try again what waited for bodies, blobs or contents."""
-        if self._check is None and self._pending_commit is None and self._fetching is None:
+        if not self._checking.is_waiting and self._pending_commit is None and self._fetching is None:
             return
         if not self._is_try_scheduled:
             # Bodies come in by the thousand: one look for all that arrived in this turn of the loop.
@@ -328,7 +268,7 @@ class Runtime:
         self._run()
 
     def _try_all(self) -> None:
-        self._try_check()
+        self._checking.try_again()
         self._try_commit()
         if self._fetching is not None:
             content = self.candidates.get_content(self._fetching.block_hash)
@@ -390,7 +330,7 @@ class Runtime:
         self.ledger.commit(executed, certificate, blobs=self._observer.collect_blobs(executed))
         write_seconds = perf_counter() - started
         self._pending_commit = None
-        self._check = None
+        self._checking.cancel()
         self._fetching = None
         self._signer.drop_below(executed.header.height)
         self.mempool.remove_committed([transaction.tx_id for transaction in executed.transactions])
@@ -398,11 +338,12 @@ class Runtime:
         self.mempool.release_pins()
         self.candidates.clear()
         self._had_transactions = len(self.mempool) > 0
-        self._observer.on_committed(executed, expired=expired, write_seconds=write_seconds)
         now, wall = self.times()
         self._queue.append(
             Committed(head=build_head(self.ledger), has_transactions=self._had_transactions, now_ms=now, wall_ms=wall)
         )
+        # After it: a complaint about the leader must reach the core at the new height (pitfalls P17).
+        self._observer.on_committed(executed, expired=expired, write_seconds=write_seconds)
 
     def commit_synced(self, executed: Executed, certificate: Certificate) -> None:
         """Commit a block that the sync client verified."""

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from chain.contract.tables import BEACON
+from chain.contract.claim_tables import BEACON
 from chain.errors import ConfigError, InvariantViolation
 from chain.genesis import Genesis, compute_chain_id
 from chain.ledger import Ledger

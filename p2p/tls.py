@@ -23,15 +23,11 @@ signed with the Ed25519 key of `ANCHOR_SEED`, any subject, any dates.
 
 import hashlib
 import ssl
-import sys
 from pathlib import Path
 
 from p2p.errors import CertificateMalformedError, ConfigurationError
 
 PIN_BYTES = 32
-PYTHON_VERSION_MIN = (3, 11, 5)
-"""Older ones may read bytes of a client that closed before its TLS handshake (CVE-2023-40217, pitfalls
-A7)."""
 SERVER_NAME = "validator.gongji.invalid"
 """Sent as server name, the same for all: who answers is decided by the pin."""
 
@@ -124,8 +120,7 @@ def compute_pin(certificate_der: bytes) -> bytes:
 
 
 def _build_context(protocol: int, certificate_path: Path, private_key_path: Path) -> ssl.SSLContext:
-    if sys.version_info < PYTHON_VERSION_MIN:
-        raise ConfigurationError(field="python", detail="version 3.11.5 or later is needed (CVE-2023-40217)")
+    # CVE-2023-40217 (pitfalls A7) concerns SSLSocket; connections here are SSLObjects over memory.
     context = ssl.SSLContext(protocol)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     try:

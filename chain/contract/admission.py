@@ -27,6 +27,7 @@ from chain.contract.deposit import is_enough
 from chain.contract.due import DUE_ADMISSION, DUE_AGE_OUT, add_due
 from chain.contract.events import AccountVerified, IndexIssued, MemberStatusChanged
 from chain.contract.organisations import get_today, require_plan, require_role
+from chain.contract.persons import hold_person, is_gone, validate_person_free
 from chain.contract.shares import open_book, save_book
 from chain.contract.tables import (
     ACT_AGE_OUT,
@@ -36,18 +37,14 @@ from chain.contract.tables import (
     MEMBER_LEAVING,
     MEMBER_REFUSED,
     MEMBER_VERIFIED,
-    PERSON,
     PLAN_ACTIVE,
     MemberRecord,
-    PersonRecord,
     PlanRecord,
 )
 from chain.contract.window import (
     end_membership,
     exit_member,
     is_applicant,
-    is_gone,
-    release_person,
     start_entry,
 )
 from chain.errors import Refusal
@@ -95,10 +92,7 @@ def _verify_one(state: Overlay, context: Context, item: AccountVerifyItem) -> in
         raise Refusal("conflict", member=item.member.hex())
     if member.status != MEMBER_APPLIED:
         raise Refusal("member_state", status=member.status)
-    if (
-        item.last_cover_year
-        > compute_year(get_today(context, require_plan(state, member.plan))) + YEARS_AHEAD_MAX
-    ):
+    if item.last_cover_year > compute_year(get_today(context, require_plan(state, member.plan))) + YEARS_AHEAD_MAX:
         raise Refusal("value_out_of_range", last_cover_year=item.last_cover_year)
     if member.auditor_index is not None:
         _validate_index(state, member, item.person_index, other=member.auditor_index)
@@ -155,8 +149,7 @@ def _issue_one(state: Overlay, context: Context, item: IndexIssueItem) -> int:
 def _validate_index(state: Overlay, member: MemberRecord, index: bytes, *, other: bytes) -> None:
     if index != other:
         raise Refusal("index_mismatch")
-    if state.get(PERSON, member.plan, index) is not None:
-        raise Refusal("person_duplicate")
+    validate_person_free(state, member.plan, index)
 
 
 def _start_admission(state: Overlay, context: Context, member_id: bytes, member: MemberRecord) -> None:
@@ -196,12 +189,11 @@ def _admit_one(state: Overlay, context: Context, member_id: bytes) -> int:
     index = member.person_index
     if index is None or member.auditor_index is None:
         raise Refusal("not_verified")
-    if state.get(PERSON, member.plan, index) is not None:
-        raise Refusal("person_duplicate")
+    validate_person_free(state, member.plan, index)
     today = get_today(context, plan)
     if compute_year(today) > member.last_cover_year:
         raise Refusal("age_limit", last_cover_year=member.last_cover_year)
-    state.put(PERSON, PersonRecord(member=member_id, is_barred=False), member.plan, index)
+    hold_person(state, member.plan, index, member_id)
     age_out = compute_new_year_day(member.last_cover_year + 1)
     age_out_ms = compute_day_start_ms(age_out, plan.utc_offset_minutes)
     add_due(state, member.plan, age_out, DUE_AGE_OUT, age_out_ms, member_id)
@@ -209,9 +201,7 @@ def _admit_one(state: Overlay, context: Context, member_id: bytes) -> int:
     return SUCCESS
 
 
-def _verify_member(
-    state: Overlay, context: Context, member_id: bytes, member: MemberRecord, *, today: int
-) -> None:
+def _verify_member(state: Overlay, context: Context, member_id: bytes, member: MemberRecord, *, today: int) -> None:
     """Make the applicant VERIFIED; whoever paid enough before enters, and the waiting counts from today."""
     context.emit(MemberStatusChanged(member=member_id, status=MEMBER_VERIFIED, reason=0))
     after = replace(member, is_admitted=True, status=MEMBER_VERIFIED, since_day=today)
@@ -273,5 +263,4 @@ def _drop(state: Overlay, context: Context, member_id: bytes, member: MemberReco
     """End an application with a refund, and free the person for another one."""
     book = open_book(state, context, member.plan, member.pool)
     end_membership(state, context, book, member_id, member, status)
-    release_person(state, member_id, member)
     save_book(state, book)

@@ -23,7 +23,7 @@ from typing import TypeVar
 
 from msgspec.structs import replace
 
-from chain.contract.tables import BEACON, BeaconRecord
+from chain.contract.claim_tables import BEACON, BeaconRecord
 from chain.crypto import sha256
 from chain.errors import InvalidBlock, InvariantViolation
 from chain.state import Overlay

@@ -42,8 +42,7 @@ from chain.contract.claim_status import (
     save,
     set_due,
 )
-from chain.contract.context import Context
-from chain.contract.tables import (
+from chain.contract.claim_tables import (
     BILL_TAG,
     CLAIM_APPROVED,
     CLAIM_CASE,
@@ -52,12 +51,11 @@ from chain.contract.tables import (
     CLAIM_REFUSED,
     CLAIM_REJECTED,
     CLAIM_SHARES_REFUND,
-    POOL,
-    ROSTER,
     ClaimRecord,
     DrawnFirm,
-    SignerRecord,
 )
+from chain.contract.context import Context
+from chain.contract.tables import POOL, ROSTER, SignerRecord
 from chain.contract.terms import get_benefit_fen
 from chain.errors import InvariantViolation, Refusal
 from chain.genesis import ROLE_AUDITOR, ROLE_PLATFORM

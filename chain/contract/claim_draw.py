@@ -35,19 +35,18 @@ from chain.contract.claim_status import (
     save,
     set_due,
 )
-from chain.contract.context import Context
-from chain.contract.organisations import get_auditors
-from chain.contract.tables import (
+from chain.contract.claim_tables import (
     BEACON,
     CLAIM,
     CLAIM_ASSIGNED,
     CLAIM_ELIGIBLE,
     CLAIM_EXPIRED,
-    ORGANISATION,
-    ROSTER,
     ClaimRecord,
     DrawnFirm,
 )
+from chain.contract.context import Context
+from chain.contract.organisations import get_auditors
+from chain.contract.tables import ORGANISATION, ROSTER
 from chain.errors import Refusal
 from chain.genesis import ROLE_ASSESSOR
 from chain.state import Overlay

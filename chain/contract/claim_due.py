@@ -3,8 +3,8 @@
 from chain.contract import claim_draw
 from chain.contract.claim_decision import escalate
 from chain.contract.claim_status import DUE_ACCEPT, DUE_COMMIT, DUE_DECISION, DUE_REVEAL, get_today
+from chain.contract.claim_tables import CLAIM
 from chain.contract.context import Context
-from chain.contract.tables import CLAIM
 from chain.errors import InvariantViolation
 from chain.state import Overlay
 

@@ -9,15 +9,19 @@ from msgspec.structs import replace
 from chain.catalogue import SUCCESS, get_entry
 from chain.contract import organisations, shares, window
 from chain.contract.claim_status import change_status, save
-from chain.contract.context import Context
-from chain.contract.tables import (
-    ACT_SHARES_REFUND,
+from chain.contract.claim_tables import (
     CLAIM,
     CLAIM_ELIGIBLE,
     CLAIM_EXPIRED,
     CLAIM_REFUSED,
     CLAIM_SHARES_REFUND,
     CLAIM_WITHDRAWN,
+    ClaimCaseRecord,
+    ClaimRecord,
+)
+from chain.contract.context import Context
+from chain.contract.tables import (
+    ACT_SHARES_REFUND,
     MEMBER,
     MEMBER_LEAVING,
     MEMBER_QUEUED,
@@ -25,8 +29,6 @@ from chain.contract.tables import (
     MEMBER_WAITING,
     PLAN,
     POOL,
-    ClaimCaseRecord,
-    ClaimRecord,
     MemberRecord,
 )
 from chain.state import Overlay

@@ -12,14 +12,19 @@ from chain.contract.calls import ClaimFile
 from chain.contract.claim_eligibility import compute_eligibility, is_case_decided, start_shares_refund
 from chain.contract.claim_events import ClaimFiled, ClaimFlagged
 from chain.contract.claim_status import DUE_NONE, SEATS_FIRST, change_status, save
-from chain.contract.context import Context
-from chain.contract.tables import (
+from chain.contract.claim_tables import (
     BILL_TAG,
     CLAIM,
     CLAIM_CASE,
     CLAIM_ELIGIBLE,
     CLAIM_REFUSED,
     CLAIM_SHARES_REFUND,
+    BillTagRecord,
+    ClaimCaseRecord,
+    ClaimRecord,
+)
+from chain.contract.context import Context
+from chain.contract.tables import (
     MEMBER,
     MEMBER_AGED_OUT,
     MEMBER_DIED,
@@ -31,9 +36,6 @@ from chain.contract.tables import (
     MEMBER_WAITING,
     PLAN,
     PLAN_ENDED,
-    BillTagRecord,
-    ClaimCaseRecord,
-    ClaimRecord,
     MemberRecord,
     PlanRecord,
 )

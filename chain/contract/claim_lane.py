@@ -4,7 +4,7 @@ A claim enters a lane once and leaves it at its head; nothing is ever taken out 
 the same whatever its length.
 """
 
-from chain.contract.tables import CLAIM_LANE, CLAIM_TICKET, ClaimLaneRecord, ClaimTicketRecord
+from chain.contract.claim_tables import CLAIM_LANE, CLAIM_TICKET, ClaimLaneRecord, ClaimTicketRecord
 from chain.state import Overlay
 
 LANE_DRAW = 0

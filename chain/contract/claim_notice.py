@@ -14,8 +14,7 @@ from chain.contract.calls import ClaimConfirm
 from chain.contract.claim_decision import is_bill_consumed
 from chain.contract.claim_events import ClaimConfirmed, ClaimNoticed
 from chain.contract.claim_status import change_status, close, get_active, get_today, require_claim, require_status, save
-from chain.contract.context import Context, apply_items
-from chain.contract.tables import (
+from chain.contract.claim_tables import (
     BILL_TAG,
     CLAIM,
     CLAIM_APPROVED,
@@ -26,15 +25,12 @@ from chain.contract.tables import (
     CLAIM_PAY_FAILED,
     CLAIM_REJECTED,
     CLAIM_SETTLED,
-    ITEM_AID,
-    PERIOD,
-    PERIOD_NOTICE,
-    PERIOD_STATUS_NAMES,
-    POOL,
     BillTagRecord,
     ClaimRecord,
-    ItemRecord,
 )
+from chain.contract.context import Context, apply_items
+from chain.contract.settlement_tables import ITEM_AID, PERIOD, PERIOD_NOTICE, PERIOD_STATUS_NAMES, ItemRecord
+from chain.contract.tables import POOL
 from chain.errors import Refusal
 from chain.genesis import ROLE_AUDITOR
 from chain.state import Overlay

@@ -17,8 +17,7 @@ from msgspec.structs import replace
 
 from chain.contract.claim_events import ClaimPaid, ClaimSettled
 from chain.contract.claim_status import change_status, release_member, save
-from chain.contract.context import Context
-from chain.contract.tables import (
+from chain.contract.claim_tables import (
     CLAIM,
     CLAIM_CONFIRMED,
     CLAIM_INSTRUCTED,
@@ -26,9 +25,10 @@ from chain.contract.tables import (
     CLAIM_PAY_FAILED,
     CLAIM_SETTLED,
     CLAIM_SHARES_REFUND,
-    MEMBER,
     ClaimRecord,
 )
+from chain.contract.context import Context
+from chain.contract.tables import MEMBER
 from chain.errors import InvariantViolation
 from chain.state import Overlay
 

@@ -36,14 +36,14 @@ from chain.contract.claim_status import (
     save,
     set_due,
 )
-from chain.contract.context import Context
-from chain.contract.tables import (
+from chain.contract.claim_tables import (
     CLAIM_ASSIGNED,
     CLAIM_ELIGIBLE,
     CLAIM_INVESTIGATED,
     ClaimRecord,
     DrawnFirm,
 )
+from chain.contract.context import Context
 from chain.contract.terms import get_benefit_fen
 from chain.crypto import sha256
 from chain.errors import Refusal

@@ -24,17 +24,10 @@ from msgspec.structs import replace
 
 from chain.contract import due, organisations
 from chain.contract.claim_events import ClaimStatusChanged
+from chain.contract.claim_tables import CLAIM, CLAIM_STATUS_NAMES, ClaimRecord, DrawnFirm
 from chain.contract.context import Context, compute_day_start_ms
-from chain.contract.tables import (
-    CLAIM,
-    CLAIM_STATUS_NAMES,
-    MEMBER,
-    PLAN,
-    SIGNER,
-    ClaimRecord,
-    DrawnFirm,
-    SignerRecord,
-)
+from chain.contract.persons import free_person, is_gone
+from chain.contract.tables import MEMBER, PLAN, SIGNER, SignerRecord
 from chain.errors import Refusal
 from chain.state import Overlay
 
@@ -123,10 +116,12 @@ def close(state: Overlay, context: Context, claim_id: bytes, claim: ClaimRecord,
 
 
 def release_member(state: Overlay, claim_id: bytes, claim: ClaimRecord) -> None:
-    """Forget the claim as the member's open one."""
+    """Forget the claim as the member's open one; the person of an ended membership may apply again."""
     member = state.require(MEMBER, claim.member)
     if member.claim == claim_id:
         state.put(MEMBER, replace(member, claim=None), claim.member)
+        if is_gone(member):
+            free_person(state, claim.member, member)
 
 
 def set_due(state: Overlay, claim_id: bytes, claim: ClaimRecord, *, kind: int, today: int, days: int) -> ClaimRecord:

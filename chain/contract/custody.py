@@ -16,6 +16,23 @@ from chain.codec import encode
 from chain.contract.calls import InstructionAck, InstructionAckItem, StatementPost
 from chain.contract.claim_payment import on_paid, on_pay_failed
 from chain.contract.context import Context, apply_items
+from chain.contract.custody_tables import (
+    ACCOUNT,
+    BOOKING_DAY,
+    DEPOSIT,
+    INSTRUCTION,
+    INSTRUCTION_AID,
+    INSTRUCTION_FAILED,
+    INSTRUCTION_FEE,
+    INSTRUCTION_READY,
+    INSTRUCTION_REFUND,
+    INSTRUCTION_RETURN,
+    INSTRUCTION_SETTLED,
+    STATEMENT,
+    AccountRecord,
+    InstructionRecord,
+    StatementRecord,
+)
 from chain.contract.deposit import (
     RETURN_DAYS,
     credit_leaf,
@@ -28,27 +45,7 @@ from chain.contract.events import InstructionAcknowledged, StatementPosted
 from chain.contract.organisations import get_today, require_role
 from chain.contract.payout import note_answer
 from chain.contract.shares import PoolBook, is_suspended, open_book, save_book, write_member
-from chain.contract.tables import (
-    ACCOUNT,
-    ACT_CLAIMED_OUT,
-    BOOKING_DAY,
-    DEPOSIT,
-    INSTRUCTION,
-    INSTRUCTION_AID,
-    INSTRUCTION_FAILED,
-    INSTRUCTION_FEE,
-    INSTRUCTION_READY,
-    INSTRUCTION_REFUND,
-    INSTRUCTION_RETURN,
-    INSTRUCTION_SETTLED,
-    MEMBER,
-    MEMBER_SHARING,
-    PLAN,
-    STATEMENT,
-    AccountRecord,
-    InstructionRecord,
-    StatementRecord,
-)
+from chain.contract.tables import ACT_CLAIMED_OUT, MEMBER, MEMBER_SHARING, PLAN
 from chain.contract.window import exit_member
 from chain.errors import InvariantViolation, Refusal
 from chain.genesis import ROLE_CUSTODIAN

@@ -12,6 +12,16 @@ from chain.catalogue import SUCCESS, get_entry
 from chain.codec import Codec, encode
 from chain.contract.calls import DepositCredit, DepositCreditItem
 from chain.contract.context import Context, apply_items
+from chain.contract.custody_tables import (
+    ACCOUNT,
+    BOOKING_DAY,
+    DEPOSIT,
+    DEPOSIT_CODE,
+    INSTRUCTION_RETURN,
+    AccountRecord,
+    BookingDayRecord,
+    DepositRecord,
+)
 from chain.contract.due import DUE_RETURN, add_due
 from chain.contract.events import DepositCredited, MemberReinstated
 from chain.contract.organisations import require_role
@@ -28,20 +38,12 @@ from chain.contract.shares import (
     write_member,
 )
 from chain.contract.tables import (
-    ACCOUNT,
-    BOOKING_DAY,
-    DEPOSIT,
-    DEPOSIT_CODE,
-    INSTRUCTION_RETURN,
     MEMBER,
     MEMBER_APPLIED,
     MEMBER_QUEUED,
     MEMBER_SHARING,
     MEMBER_VERIFIED,
     MEMBER_WAITING,
-    AccountRecord,
-    BookingDayRecord,
-    DepositRecord,
     MemberRecord,
 )
 from chain.contract.window import start_entry

@@ -2,14 +2,14 @@
 
 from chain.contract.beacon import build_beacon
 from chain.contract.calendar import compute_year
+from chain.contract.claim_tables import BEACON
 from chain.contract.context import compute_day
+from chain.contract.custody_tables import ACCOUNT, AccountRecord
 from chain.contract.schedule import STAGE_DONE
 from chain.contract.settlement import build_period
+from chain.contract.settlement_tables import PERIOD
 from chain.contract.tables import (
-    ACCOUNT,
-    BEACON,
     ORGANISATION,
-    PERIOD,
     PLAN,
     PLAN_ACTIVE,
     PLANS,
@@ -17,7 +17,6 @@ from chain.contract.tables import (
     ROSTER,
     SIGNER,
     VERSION,
-    AccountRecord,
     OrganisationRecord,
     PlanRecord,
     PlansRecord,

@@ -11,10 +11,12 @@ from msgspec.structs import replace
 
 from chain.contract.calls import MemberAmend, MemberApply, MemberLeave, MemberWeight, MemberWithdraw
 from chain.contract.context import DAY_MS, Context, compute_day_start_ms
+from chain.contract.custody_tables import DEPOSIT_CODE, DepositCodeRecord
 from chain.contract.due import DUE_APPLICATION, DUE_WAITING_END, add_due
 from chain.contract.events import MemberAmended, MemberApplied, MemberWeightChanged, MemberWithdrew
 from chain.contract.organisations import get_today, require_plan
 from chain.contract.payout import refund_member
+from chain.contract.persons import is_gone
 from chain.contract.shares import (
     PoolBook,
     compute_shares_paid,
@@ -27,7 +29,6 @@ from chain.contract.shares import (
 )
 from chain.contract.tables import (
     ACT_LEAVE,
-    DEPOSIT_CODE,
     MEMBER,
     MEMBER_APPLIED,
     MEMBER_LEAVING,
@@ -43,11 +44,10 @@ from chain.contract.tables import (
     POOL,
     SIGNER,
     VERSION,
-    DepositCodeRecord,
     MemberRecord,
     PlanRecord,
 )
-from chain.contract.window import exit_member, is_gone
+from chain.contract.window import exit_member
 from chain.errors import Refusal
 from chain.state import Overlay
 from chain.types import FEN_MAX
@@ -133,9 +133,7 @@ def _add_child(state: Overlay, context: Context, call: MemberApply, *, guardian_
     state.put(MEMBER, replace(guardian, children=guardian.children + 1), guardian_id)
 
 
-def _build_applicant(
-    context: Context, call: MemberApply, *, version: int, code: int, today: int
-) -> MemberRecord:
+def _build_applicant(context: Context, call: MemberApply, *, version: int, code: int, today: int) -> MemberRecord:
     return MemberRecord(
         plan=call.plan,
         pool=call.pool,
@@ -181,9 +179,7 @@ def apply_member_amend(state: Overlay, context: Context, call: MemberAmend) -> t
     book = open_book(state, context, member.plan, member.pool)
     if not _is_before_cover(book, member):
         raise Refusal("member_state", status=member.status)
-    is_same = (
-        member.field_commitments_root == call.field_commitments_root and member.blob_hash == call.blob_hash
-    )
+    is_same = member.field_commitments_root == call.field_commitments_root and member.blob_hash == call.blob_hash
     if is_same and not call.is_health_changed:
         raise Refusal("already")
     after = replace(member, field_commitments_root=call.field_commitments_root, blob_hash=call.blob_hash)

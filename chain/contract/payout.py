@@ -18,25 +18,29 @@ from chain.codec import encode
 from chain.contract.calls import BatchSign
 from chain.contract.claim_payment import on_instructed
 from chain.contract.context import Context
-from chain.contract.events import BatchSigned, InstructionCreated, PeriodClosed
-from chain.contract.organisations import get_today, require_plan
-from chain.contract.shares import PoolBook
-from chain.contract.tables import (
+from chain.contract.custody_tables import (
     INSTRUCTION,
     INSTRUCTION_AID,
     INSTRUCTION_COMPUTED,
     INSTRUCTION_READY,
     INSTRUCTION_REFUND,
+    InstructionRecord,
+)
+from chain.contract.events import BatchSigned, InstructionCreated, PeriodClosed
+from chain.contract.organisations import get_today, require_plan
+from chain.contract.settlement_tables import (
     PERIOD,
     PERIOD_CLOSED,
     PERIOD_COMPUTED,
     PERIOD_INSTRUCTED,
+    PeriodRecord,
+)
+from chain.contract.shares import PoolBook
+from chain.contract.tables import (
     PLAN_FROZEN,
     PLAN_PAUSED,
     SIGNER,
-    InstructionRecord,
     MemberRecord,
-    PeriodRecord,
     PlanRecord,
     SignerRecord,
 )

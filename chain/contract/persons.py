@@ -1,12 +1,40 @@
 """One person is one leaf: the map from the blind index to the member that holds it (contract 4, 5 *index_issue*).
 
-    free --admitted--> held --membership and last claim over--> free
-                         +---main benefit paid, or voided-----> barred, for ever
+free --admitted--> held --membership and last claim over--> free
+                     +---main benefit paid, or voided-----> barred, for ever
 """
 
-from chain.contract.tables import PERSON, MemberRecord, PersonRecord
+from typing import Final
+
+from chain.contract.tables import (
+    MEMBER_AGED_OUT,
+    MEMBER_CLAIMED_OUT,
+    MEMBER_DIED,
+    MEMBER_EXPIRED,
+    MEMBER_LEFT,
+    MEMBER_REFUSED,
+    MEMBER_VOIDED,
+    PERSON,
+    MemberRecord,
+    PersonRecord,
+)
 from chain.errors import Refusal
 from chain.state import Overlay
+
+_GONE: Final = (
+    MEMBER_LEFT,
+    MEMBER_REFUSED,
+    MEMBER_EXPIRED,
+    MEMBER_CLAIMED_OUT,
+    MEMBER_AGED_OUT,
+    MEMBER_DIED,
+    MEMBER_VOIDED,
+)
+
+
+def is_gone(member: MemberRecord) -> bool:
+    """Tell whether a membership or application has ended."""
+    return member.status in _GONE
 
 
 def validate_person_free(state: Overlay, plan: str, person_index: bytes) -> None:

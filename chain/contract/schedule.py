@@ -21,6 +21,7 @@ from chain.contract.claim_draw import run_draws
 from chain.contract.claim_due import on_due
 from chain.contract.context import Context, compute_day, compute_day_start_ms
 from chain.contract.custody import STATEMENT_OVERDUE_DAYS
+from chain.contract.custody_tables import ACCOUNT
 from chain.contract.deposit import on_return_due
 from chain.contract.drain import drain_queue, is_drained
 from chain.contract.due import (
@@ -37,9 +38,8 @@ from chain.contract.due import (
 from chain.contract.events import PlanStatusChanged
 from chain.contract.fault import run_guarded
 from chain.contract.settlement import is_notice_due, is_settlement_due, run_notice, run_settlement
+from chain.contract.settlement_tables import PERIOD
 from chain.contract.tables import (
-    ACCOUNT,
-    PERIOD,
     PLAN,
     PLAN_ACTIVE,
     PLAN_ENDED,

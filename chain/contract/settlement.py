@@ -17,24 +17,18 @@ from chain.contract.calendar import compute_year, get_next_notice
 from chain.contract.claim_notice import open_notice
 from chain.contract.claim_payment import on_settled
 from chain.contract.context import Context
+from chain.contract.custody_tables import INSTRUCTION_AID
 from chain.contract.events import NoticeOpened, PeriodClosed, PeriodSettled, PlanStatusChanged
 from chain.contract.organisations import get_confirmer, get_cosigner
 from chain.contract.payout import Payment, compute_batch_root, create_instruction
 from chain.contract.settlement_items import add_book_item, add_item, take_items
 from chain.contract.settlement_math import Caps, Charge, CostItem, Grant, compute_charge
-from chain.contract.shares import PoolBook, open_book, save_book
-from chain.contract.tables import (
-    ACT_CLAIMED_OUT,
-    INSTRUCTION_AID,
-    MEMBER,
+from chain.contract.settlement_tables import (
     PERIOD,
     PERIOD_CLOSED,
     PERIOD_COMPUTED,
     PERIOD_NOTICE,
     PERIOD_OPEN,
-    PLAN,
-    PLAN_ACTIVE,
-    PLAN_WIND_DOWN,
     SETTLEMENT,
     SHARE_STEP,
     ItemRecord,
@@ -43,6 +37,8 @@ from chain.contract.tables import (
     SettlementRecord,
     ShareStepRecord,
 )
+from chain.contract.shares import PoolBook, open_book, save_book
+from chain.contract.tables import ACT_CLAIMED_OUT, MEMBER, PLAN, PLAN_ACTIVE, PLAN_WIND_DOWN
 from chain.contract.terms import PoolTerms
 from chain.contract.window import exit_member
 from chain.state import Overlay, PoolTree

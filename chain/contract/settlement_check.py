@@ -5,7 +5,7 @@ record either follows from it by contract 3.4 or is refused here.
 """
 
 from chain.contract.settlement_math import Caps, CostItem, compute_collected, compute_cost, compute_per_max, share_out
-from chain.contract.tables import SettlementRecord
+from chain.contract.settlement_tables import SettlementRecord
 from chain.contract.terms import PoolTerms
 from chain.errors import ProofError
 from chain.trie import Sums, decode_root

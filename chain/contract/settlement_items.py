@@ -5,8 +5,9 @@ from typing import Final
 from msgspec.structs import replace
 
 from chain.contract.context import Context
+from chain.contract.settlement_tables import ITEM, ItemRecord
 from chain.contract.shares import PoolBook
-from chain.contract.tables import ITEM, POOL, ItemRecord
+from chain.contract.tables import POOL
 from chain.errors import InvariantViolation
 from chain.state import Overlay
 

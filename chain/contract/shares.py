@@ -13,15 +13,8 @@ from msgspec.structs import replace
 
 from chain.contract.context import Context
 from chain.contract.organisations import get_terms, get_today
-from chain.contract.tables import (
-    MEMBER,
-    PLAN,
-    POOL,
-    SHARE_STEP,
-    MemberRecord,
-    PlanRecord,
-    PoolRecord,
-)
+from chain.contract.settlement_tables import SHARE_STEP
+from chain.contract.tables import MEMBER, PLAN, POOL, MemberRecord, PlanRecord, PoolRecord
 from chain.contract.terms import PinnedTerms, PlanTerms
 from chain.errors import InvariantViolation
 from chain.state import Overlay

@@ -19,7 +19,9 @@ from chain.contract.context import Context, compute_day_start_ms
 from chain.contract.due import DUE_WAITING_END, add_due
 from chain.contract.events import MemberEntered, MemberExited, MemberStatusChanged
 from chain.contract.payout import refund_member
+from chain.contract.persons import bar_person, free_person, is_gone
 from chain.contract.settlement_items import add_book_item
+from chain.contract.settlement_tables import ITEM_SHARE_REFUND, ItemRecord
 from chain.contract.shares import (
     PoolBook,
     close_cover,
@@ -40,29 +42,23 @@ from chain.contract.tables import (
     ACT_LEAVE,
     ACT_SHARES_REFUND,
     ACT_VOIDED,
-    ITEM_SHARE_REFUND,
     MEMBER,
     MEMBER_AGED_OUT,
     MEMBER_APPLIED,
     MEMBER_CLAIMED_OUT,
     MEMBER_DIED,
-    MEMBER_EXPIRED,
     MEMBER_LEAVING,
     MEMBER_LEFT,
     MEMBER_QUEUED,
-    MEMBER_REFUSED,
     MEMBER_SHARING,
     MEMBER_VERIFIED,
     MEMBER_VOIDED,
     MEMBER_WAITING,
-    PERSON,
     PLAN_ACTIVE,
     PLAN_ENDED,
     PLAN_WIND_DOWN,
     QUEUE,
-    ItemRecord,
     MemberRecord,
-    PersonRecord,
     QueueRecord,
 )
 from chain.errors import InvariantViolation
@@ -79,20 +75,6 @@ _STATUS_AFTER: Final = {
     ACT_DIED: MEMBER_DIED,
     ACT_VOIDED: MEMBER_VOIDED,
 }
-_GONE: Final = (
-    MEMBER_LEFT,
-    MEMBER_REFUSED,
-    MEMBER_EXPIRED,
-    MEMBER_CLAIMED_OUT,
-    MEMBER_AGED_OUT,
-    MEMBER_DIED,
-    MEMBER_VOIDED,
-)
-
-
-def is_gone(member: MemberRecord) -> bool:
-    """Tell whether a membership or application has ended."""
-    return member.status in _GONE
 
 
 def push_queue(state: Overlay, book: PoolBook, member_id: bytes, act: int) -> None:
@@ -238,7 +220,7 @@ def _amend_gone(
     """Let an ended membership become claimed out or voided, or refund the shares that it had paid."""
     if act in (ACT_CLAIMED_OUT, ACT_VOIDED):
         _change_status(state, context, member_id, member, _STATUS_AFTER[act])
-        release_person(state, member_id, member, act)
+        bar_person(state, member_id, member)
     elif act == ACT_SHARES_REFUND:
         _refund_shares(state, context, book, member_id, member, member.paid_before)
 
@@ -249,7 +231,8 @@ def finish_exit(
     """Execute *exit*: the leaf goes, the balance is refunded, cover ends today or with the suspension."""
     shares_paid = compute_shares_paid(member, book.pool.share_index)
     end_membership(state, context, book, member_id, member, _STATUS_AFTER[act])
-    release_person(state, member_id, member, act)
+    if act in (ACT_CLAIMED_OUT, ACT_VOIDED):
+        bar_person(state, member_id, member)
     if act == ACT_SHARES_REFUND:
         _refund_shares(state, context, book, member_id, member, shares_paid)
 
@@ -257,15 +240,16 @@ def finish_exit(
 def end_membership(
     state: Overlay, context: Context, book: PoolBook, member_id: bytes, member: MemberRecord, status: int
 ) -> None:
-    """Take the leaf out, order the refund of the balance, close the cover, and write the final status."""
+    """Take the leaf out, order the refund of the balance, close the cover, and write the final status.
+
+    The person may apply again, unless a claim is open: then its end decides (persons.py).
+    """
     index = book.pool.share_index
     balance = get_balance(member, index)
     covered_to = 0
     past = member.past
     if member.is_leaf:
-        covered_to = (
-            get_suspension_day(state, member, book.pool) if is_suspended(member, index) else book.today
-        )
+        covered_to = get_suspension_day(state, member, book.pool) if is_suspended(member, index) else book.today
         past = close_cover(state, book, member, covered_to)
         if covered_to < min(member.cover_from, member.accident_from):
             covered_to = 0
@@ -286,20 +270,9 @@ def end_membership(
     if member.guardian is not None:
         guardian = state.require(MEMBER, member.guardian)
         state.put(MEMBER, replace(guardian, children=guardian.children - 1), member.guardian)
+    if member.claim is None:
+        free_person(state, member_id, member)
     context.emit(MemberExited(member=member_id, status=status, refund=balance, covered_to=covered_to))
-
-
-def release_person(state: Overlay, member_id: bytes, member: MemberRecord, act: int = ACT_LEAVE) -> None:
-    """Bar the person after a main benefit or a voided membership, else free the index for an application."""
-    if member.person_index is None or not member.is_admitted:
-        return
-    person = state.get(PERSON, member.plan, member.person_index)
-    if act in (ACT_CLAIMED_OUT, ACT_VOIDED):
-        holder = member_id if person is None else person.member
-        barred = PersonRecord(member=holder, is_barred=True)
-        state.put(PERSON, barred, member.plan, member.person_index)
-    elif person is not None and person.member == member_id and not person.is_barred:
-        state.delete(PERSON, member.plan, member.person_index)
 
 
 def _refund_shares(

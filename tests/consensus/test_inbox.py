@@ -362,6 +362,35 @@ def test_own_signature_at_or_below_my_mark_is_an_echo() -> None:
 # --- bounds ---
 
 
+def test_peer_that_hands_over_something_invalid_costs_no_more_checks_for_a_while() -> None:
+    cluster = Cluster(4, liars=(LIAR,))
+    calls: list[bytes] = []
+
+    def verify(*, public_key: bytes, message: bytes, signature: bytes) -> bool:
+        calls.append(message)
+        return False
+
+    state = cluster.state(0)
+    state = replace(state, config=replace(state.config, verify=verify))
+    wall = cluster[0].wall_ms
+    for view in range(50):
+        vote = cluster.vote(Prepare, LIAR, LIAR, 1, view, X)
+        state, _ = step(state, Received(LIAR, vote, 10_000 + view, wall))
+    assert len(calls) == 1
+    state, _ = step(state, Received(1, cluster.vote(Prepare, LIAR, LIAR, 1, 0, X), 10_050, wall))
+    assert len(calls) == 2  # another peer is not to blame
+    step(state, Received(LIAR, cluster.vote(Prepare, LIAR, LIAR, 1, 60, X), 10_200, wall))
+    assert len(calls) == 3
+
+
+def test_evidence_against_a_validator_is_recorded_once_per_height() -> None:
+    cluster = Cluster(4, liars=(LIAR,))
+    receive(cluster, 0, LIAR, cluster.vote(Prepare, LIAR, LIAR, 1, 0, X))
+    for word in (b"y", b"z", b"y"):
+        receive(cluster, 0, LIAR, cluster.vote(Prepare, LIAR, LIAR, 1, 0, Hash(sha256(word))))
+    assert len(cluster[0].faults) == 1
+
+
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(1, 4), st.integers(0, 9), st.booleans()), max_size=60))
 def test_c_memory_is_bounded_whatever_a_liar_sends(votes: list[tuple[int, int, int, bool]]) -> None:
     state = START

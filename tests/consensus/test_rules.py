@@ -66,7 +66,7 @@ def test_quarantine_asks_enough_others_to_meet_every_quorum_in_an_honest_one(n: 
 
 
 def with_wishes(state: State, own: int, others: tuple[int, ...]) -> State:
-    peers = (state.peers[0], *(Peer(wants=wish) for wish in others))
+    peers = (state.peers[0], *(Peer(head=0, wants=wish) for wish in others))
     return replace(state, wants=View(own), peers=peers)
 
 
@@ -98,8 +98,17 @@ STATE = build_state()
 
 
 def test_signed_view_counts_as_a_wish() -> None:
-    peers = (STATE.peers[0], Peer(signed_view=3), Peer(wants=3), Peer())
+    peers = (STATE.peers[0], Peer(signed_view=3), Peer(head=0, wants=3), Peer())
     assert rules.compute_wanted_view(replace(STATE, peers=peers)) == 3
+
+
+def test_wish_told_at_a_lower_head_is_about_a_decided_height_and_does_not_count() -> None:
+    state = replace(STATE, head=replace(STATE.head, certificate=replace(STATE.head.certificate, height=5)))
+    peers = (state.peers[0], Peer(head=4, wants=3), Peer(head=4, wants=3), Peer(head=5, wants=3))
+    assert rules.compute_wanted_view(replace(state, peers=peers)) == 0
+    assert rules.count_wanting(replace(state, peers=peers), View(3)) == 1
+    signed = (*peers[:2], Peer(head=4, signed_view=3), peers[3])
+    assert rules.compute_wanted_view(replace(state, peers=signed)) == 3
 
 
 def test_view_never_falls_on_commit() -> None:

@@ -3,11 +3,12 @@
 import pytest
 from msgspec.structs import replace
 
+from chain.certificate import Certificate
 from chain.codec import encode
 from chain.crypto import sha256
 from chain.types import Hash, Height
 from consensus.core import begin, step
-from consensus.effects import CatchUp, EnterQuarantine, LeaveQuarantine, Note, Send
+from consensus.effects import CatchUp, EnterQuarantine, LeaveQuarantine, Note, Send, Stop
 from consensus.events import Committed, Event, PeerUp, Received, Restored, Start, TimerId
 from consensus.guard_rules import build_floor, get_mark
 from consensus.messages import (
@@ -311,6 +312,22 @@ def test_restarted_node_is_shown_its_newest_vote_by_peers_that_restarted_too() -
     status = build_status(state, build_held(state), state.peers[other], EPOCH_MS)
     assert status.shown is not None
     assert status.shown.kind == Kind.COMMIT
+
+
+def test_second_certified_block_at_my_head_stops_the_node() -> None:
+    cluster = Cluster(4)
+    cluster.submit(b"a")
+    cluster.deliver()
+    cluster.settle()
+    votes = tuple((index, cluster.vote(Commit, index, index, 1, 7, Hash(bytes(32))).signature) for index in range(3))
+    other = Certificate(height=1, view=7, block_hash=bytes(32), votes=votes)
+    status = replace(cluster.build_status(1, 0, wants=0), certificate=other)
+    state, effects = step(cluster.state(1), Received(0, status, 90_000, cluster[1].wall_ms))
+    assert any(isinstance(fault, Stop) for fault in effects.faults)
+    assert state.quarantine is not None
+    forged = replace(status, certificate=replace(other, votes=((0, bytes(64)), *votes[1:])))
+    state, effects = step(cluster.state(1), Received(0, forged, 90_000, cluster[1].wall_ms))
+    assert not any(isinstance(fault, Stop) for fault in effects.faults)
 
 
 # --- quarantine ---

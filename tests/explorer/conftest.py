@@ -8,11 +8,14 @@ import pytest
 from fastapi import FastAPI
 
 from explorer.app import build_app
-from explorer.settings import ExplorerSettings
+from explorer.settings import ExplorerSettings, HttpLimits
 from tests.explorer.world import Condition, World
 
 SETTINGS = ExplorerSettings(
-    software_version="0.0.0-test", cursor_key=bytes(range(32)), hosts=("node.test", "127.0.0.1")
+    software_version="0.0.0-test",
+    cursor_key=bytes(range(32)),
+    hosts=("node.test", "127.0.0.1"),
+    limits=HttpLimits(requests_burst=1_000_000),
 )
 
 
@@ -32,17 +35,25 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     world.close()
 
 
-@pytest.fixture
-def condition() -> Condition:
+@pytest.fixture(scope="session")
+def shared_condition() -> Condition:
     return Condition()
 
 
 @pytest.fixture
-def app(world: World, condition: Condition) -> FastAPI:
-    return build_app(world.reader, condition, settings=SETTINGS)
+def condition(shared_condition: Condition) -> Condition:
+    shared_condition.reset()
+    return shared_condition
+
+
+@pytest.fixture(scope="session")
+def app(world: World, shared_condition: Condition) -> FastAPI:
+    """One application for all tests: to build it takes longer than any of them."""
+    return build_app(world.reader, shared_condition, settings=SETTINGS)
 
 
 @pytest.fixture
-async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+async def client(app: FastAPI, condition: Condition) -> AsyncIterator[httpx.AsyncClient]:
+    del condition  # fresh for each test
     async with connect(app) as client:
         yield client

@@ -8,8 +8,8 @@ import pytest
 
 from chain.contract.calls import Call
 from chain.contract.claim_events import ClaimPaid
+from chain.contract.custody_tables import INSTRUCTION_AID, INSTRUCTION_REFUND, InstructionRecord
 from chain.contract.events import MemberStatusChanged
-from chain.contract.tables import INSTRUCTION_AID, INSTRUCTION_REFUND, InstructionRecord
 from explorer.privacy import PUBLIC_CALLS, WITHHELD_CALLS, publish_events
 from explorer.views_claim import build_payout
 from tests.explorer.test_represent import list_union

@@ -20,7 +20,7 @@ from chain.contract.calls import (
     StatementPost,
 )
 from chain.contract.context import DAY_MS, compute_day
-from chain.contract.tables import ACCOUNT, BOOKING_DAY
+from chain.contract.custody_tables import ACCOUNT, BOOKING_DAY
 from chain.contract.terms import hash_terms
 from chain.crypto import SigningKey, sha256
 from chain.errors import StoreError
@@ -195,6 +195,10 @@ class Condition:
     """A node's condition (a `NodeStatus`): what a test sets is what the explorer is told."""
 
     def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Become the condition of a healthy node that knows no transaction."""
         self.transactions: dict[TxId, TransactionStatus] = {}
         self.ready: tuple[ReadyCondition, ...] = (
             ReadyCondition(name="block_fresh", is_met=True, detail="0.2 s, at most 30 s"),

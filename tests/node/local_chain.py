@@ -15,26 +15,25 @@ from chain import layout
 from chain.catalogue import get_entry_by_number
 from chain.certificate import Certificate
 from chain.clock import ClockPoint, to_block_ms
-from chain.contract.events import DepositCredited, MemberApplied, MemberReinstated
-from chain.contract.shares import get_balance, is_suspended
-from chain.contract.tables import (
-    CLAIM,
-    CLAIM_STATUS_NAMES,
+from chain.contract.claim_tables import CLAIM, CLAIM_STATUS_NAMES
+from chain.contract.custody_tables import (
     INSTRUCTION,
     INSTRUCTION_KIND_NAMES,
     INSTRUCTION_READY,
     INSTRUCTION_STATE_NAMES,
+)
+from chain.contract.events import DepositCredited, MemberApplied, MemberReinstated
+from chain.contract.settlement_tables import PERIOD, SETTLEMENT, SettlementRecord
+from chain.contract.shares import get_balance, is_suspended
+from chain.contract.tables import (
     MEMBER,
     MEMBER_SHARING,
     MEMBER_STATUS_NAMES,
-    PERIOD,
     PLAN,
     PLAN_STATUS_NAMES,
     POOL,
-    SETTLEMENT,
     MemberRecord,
     PoolRecord,
-    SettlementRecord,
 )
 from chain.contract.terms import PlanTerms
 from chain.crypto import SigningKey, sha256

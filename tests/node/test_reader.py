@@ -6,38 +6,49 @@ from pathlib import Path
 import pytest
 
 from chain import layout
-from chain.contract.tables import MEMBER, POOL, SHARE_STEP
+from chain.contract.settlement_tables import SHARE_STEP
+from chain.contract.tables import MEMBER, POOL
 from chain.errors import InvariantViolation, StoreError
 from chain.trie import NO_SUMS
 from chain.types import TxId
 from tests.explorer.world import DEPOSIT_FEN, MEMBERS, World
 
 
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """A chain that no test changes."""
+    world = World(tmp_path_factory.mktemp("reader") / "db")
+    world.play()
+    yield world
+    world.close()
+
+
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
+def own_world(tmp_path: Path) -> Iterator[World]:
+    """A chain for one test to change or to damage."""
     world = World(tmp_path / "db")
     world.play()
     yield world
     world.close()
 
 
-def test_head_is_the_ledgers_and_moves_with_it(world: World) -> None:
-    before = world.reader.get_head()
+def test_head_is_the_ledgers_and_moves_with_it(own_world: World) -> None:
+    before = own_world.reader.get_head()
     assert (before.height, before.state_root) == (
-        world.chain.ledger.height,
-        world.chain.ledger.header.state_root,
+        own_world.chain.ledger.height,
+        own_world.chain.ledger.header.state_root,
     )
-    world.add()
-    after = world.reader.get_head()
+    own_world.add()
+    after = own_world.reader.get_head()
     assert after.height == before.height + 1
-    assert after.timestamp_ms == world.time_ms
+    assert after.timestamp_ms == own_world.time_ms
 
 
-def test_snapshot_stays_at_its_height_while_the_chain_goes_on(world: World) -> None:
-    snapshot = world.reader.open_snapshot()
+def test_snapshot_stays_at_its_height_while_the_chain_goes_on(own_world: World) -> None:
+    snapshot = own_world.reader.open_snapshot()
     height = snapshot.head.height
-    late = world.apply(50)
-    world.add(late)
+    late = own_world.apply(50)
+    own_world.add(late)
     assert snapshot.head.height == height
     assert snapshot.read_block(height + 1) is None
     assert snapshot.read_entry(late.tx_id) is None
@@ -47,7 +58,7 @@ def test_snapshot_stays_at_its_height_while_the_chain_goes_on(world: World) -> N
         for entry in snapshot.iterate_entries(start=(height + 1, 0), stop=(height + 2, 0), is_reversed=False)
     ] == []
     snapshot.close()
-    fresh = world.reader.open_snapshot()
+    fresh = own_world.reader.open_snapshot()
     assert fresh.read_entry(late.tx_id) is not None
     fresh.close()
 
@@ -143,19 +154,19 @@ def damage(world: World, key: bytes, value: bytes | None) -> None:
     world.chain.store.write([(key, value)])
 
 
-def test_missing_header_body_or_receipt_is_a_damaged_store(world: World) -> None:
-    transaction = world.transactions[0]
-    receipt = world.chain.ledger.read_receipt(transaction.tx_id)
+def test_missing_header_body_or_receipt_is_a_damaged_store(own_world: World) -> None:
+    transaction = own_world.transactions[0]
+    receipt = own_world.chain.ledger.read_receipt(transaction.tx_id)
     assert receipt is not None
     at = layout.place(receipt[0], receipt[1])
-    damage(world, layout.TRANSACTION + at, None)
-    snapshot = world.reader.open_snapshot()
+    damage(own_world, layout.TRANSACTION + at, None)
+    snapshot = own_world.reader.open_snapshot()
     with pytest.raises(StoreError, match="is missing"):
         snapshot.read_entry(transaction.tx_id)
     snapshot.close()
-    damage(world, layout.RECEIPT + at, None)
-    damage(world, layout.header_key(3), None)
-    snapshot = world.reader.open_snapshot()
+    damage(own_world, layout.RECEIPT + at, None)
+    damage(own_world, layout.header_key(3), None)
+    snapshot = own_world.reader.open_snapshot()
     with pytest.raises(StoreError, match="receipt"):
         snapshot.read_entry(transaction.tx_id)
     with pytest.raises(StoreError, match="header 3"):
@@ -163,12 +174,12 @@ def test_missing_header_body_or_receipt_is_a_damaged_store(world: World) -> None
     snapshot.close()
 
 
-@pytest.mark.parametrize("value", [b"", b"\xc1", b"\x90", b"\x93\x01\x02\x03"])
-def test_record_that_cannot_be_read_is_a_damaged_store(world: World, value: bytes) -> None:
-    damage(world, layout.STATE + MEMBER.key(world.members[0]), value)
-    snapshot = world.reader.open_snapshot()
-    with pytest.raises(StoreError, match="cannot be read"):
-        snapshot.read(MEMBER, world.members[0])
-    with pytest.raises(StoreError, match="cannot be read"):
-        list(snapshot.scan(MEMBER, arity=1))
-    snapshot.close()
+def test_record_that_cannot_be_read_is_a_damaged_store(own_world: World) -> None:
+    for value in (b"", b"\xc1", b"\x90", b"\x93\x01\x02\x03"):
+        damage(own_world, layout.STATE + MEMBER.key(own_world.members[0]), value)
+        snapshot = own_world.reader.open_snapshot()
+        with pytest.raises(StoreError, match="cannot be read"):
+            snapshot.read(MEMBER, own_world.members[0])
+        with pytest.raises(StoreError, match="cannot be read"):
+            list(snapshot.scan(MEMBER, arity=1))
+        snapshot.close()

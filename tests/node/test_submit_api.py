@@ -9,6 +9,7 @@ from pathlib import Path
 import httpx
 import msgspec
 import pytest
+from fastapi import FastAPI
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -118,17 +119,30 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     world.close()
 
 
-@pytest.fixture
-def desk(world: World) -> Desk:
+@pytest.fixture(scope="module")
+def shared_desk(world: World) -> Desk:
     return Desk(world)
 
 
 @pytest.fixture
-async def client(world: World, desk: Desk) -> AsyncIterator[httpx.AsyncClient]:
+def desk(shared_desk: Desk) -> Desk:
+    shared_desk.pool.clear()
+    shared_desk.blobs.clear()
+    return shared_desk
+
+
+@pytest.fixture(scope="module")
+def app(world: World, shared_desk: Desk) -> FastAPI:
     settings = ExplorerSettings(software_version="0", cursor_key=bytes(32), hosts=("node.test",))
-    router = build_submit_router(desk, settings.limits)
-    async with connect(build_app(world.reader, Condition(), settings=settings, submit_router=router)) as it:
-        yield it
+    router = build_submit_router(shared_desk, settings.limits)
+    return build_app(world.reader, Condition(), settings=settings, submit_router=router)
+
+
+@pytest.fixture
+async def client(app: FastAPI, desk: Desk) -> AsyncIterator[httpx.AsyncClient]:
+    del desk  # empty for each test
+    async with connect(app) as client:
+        yield client
 
 
 async def post(client: httpx.AsyncClient, raw: bytes, **headers: str) -> httpx.Response:
@@ -405,7 +419,7 @@ async def test_blob_of_another_hash_or_too_large_is_refused(client: httpx.AsyncC
 
 
 async def test_blobs_without_room_are_refused_with_retry_after(client: httpx.AsyncClient, desk: Desk) -> None:
-    desk.blobs = {bytes([number]) * 32: b"" for number in range(POOL_MAX)}
+    desk.blobs.update({bytes([number]) * 32: b"" for number in range(POOL_MAX)})
     name = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"
     answer = await client.put(f"/v1/blobs/{name}", content=b"hello", headers=OCTETS)
     assert (answer.status_code, answer.json()["code"]) == (503, "pool_full")

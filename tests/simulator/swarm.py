@@ -37,17 +37,24 @@ class Outcome(Struct, frozen=True):
 class Story:
     """A world made from a seed."""
 
-    def __init__(self, seed: int, n: int | None = None) -> None:
+    def __init__(
+        self,
+        seed: int,
+        n: int | None = None,
+        *,
+        faults: Faults | None = None,
+        lies: tuple[Lie, ...] | None = None,
+    ) -> None:
         self.rng = random.Random(seed ^ 0x5EED)
         self.seed = seed
         self.n = self.rng.choice(SIZES) if n is None else n
-        self.faults = self._draw_faults()
+        self.faults = self._draw_faults() if faults is None else faults
         self.world = World(seed, self.faults)
         validators = ledger.build_validators(self.n)
         faults_max = (self.n - 1) // 3
-        count = self.rng.randint(0, faults_max)
+        count = self.rng.randint(0, faults_max) if lies is None else faults_max
         self.liars = tuple(sorted(self.rng.sample(range(self.n), count)))
-        self.lies = tuple(self.rng.sample(list(Lie), self.rng.randint(1, 5)))
+        self.lies = tuple(self.rng.sample(list(Lie), self.rng.randint(1, 5))) if lies is None else lies
         self.nodes: list[Node] = []
         for index in range(self.n):
             if index in self.liars:

@@ -33,28 +33,22 @@ from chain.contract.claim_report import (
     hash_report,
 )
 from chain.contract.claim_status import get_active
+from chain.contract.claim_tables import BEACON, CLAIM, ClaimRecord, DrawnFirm
 from chain.contract.context import DAY_MS, Context, compute_day_start_ms
 from chain.contract.events import Event
+from chain.contract.settlement_tables import PERIOD, PERIOD_NOTICE, PERIOD_OPEN, PeriodRecord
 from chain.contract.tables import (
-    BEACON,
-    CLAIM,
     MEMBER,
     MEMBER_SHARING,
     ORGANISATION,
-    PERIOD,
-    PERIOD_NOTICE,
-    PERIOD_OPEN,
     PLAN,
     PLAN_ACTIVE,
     POOL,
     ROSTER,
     SIGNER,
     VERSION,
-    ClaimRecord,
-    DrawnFirm,
     MemberRecord,
     OrganisationRecord,
-    PeriodRecord,
     PlanRecord,
     PoolRecord,
     RosterRecord,

@@ -33,6 +33,7 @@ class ModelTerms:
     carry_max: int = 2
     members_min: int = 1
     launch_days: int = 365
+    waiting_share: bool = True
 
 
 @dataclass
@@ -123,7 +124,7 @@ class Model:
 
     def _take(self, person: Person, name: str, amount: int, value_day: int) -> int:
         top = self.terms.deposit_max * person.weight
-        if person.status in ("applied", "verified", "queued"):
+        if person.status in ("applied", "verified", "queued", "waiting"):
             taken = max(0, min(amount, top - person.balance))
             person.cash += taken
             if person.status == "verified":
@@ -185,6 +186,12 @@ class Model:
         self._enter(person)
 
     def _enter(self, person: Person) -> None:
+        if not self.terms.waiting_share and self.day < person.entry_day + self.terms.waiting_days:
+            person.cash += person.rem if person.is_leaf else 0
+            person.units = person.rem = person.arrears = person.missed = person.paid = 0
+            person.is_leaf = False
+            person.status = "waiting"
+            return
         money = person.cash + (person.rem if person.is_leaf else 0)
         person.cash = person.arrears = person.missed = person.paid = 0
         person.status = "sharing"
@@ -270,6 +277,9 @@ class Model:
             is_unanswered = person.status == "applied" and person.is_verified and age == 15
             if is_late or is_unanswered:
                 self._exit(person, "expired")
+        for name, person in self.people.items():
+            if person.status == "waiting" and self.day >= person.entry_day + self.terms.waiting_days:
+                self._end_waiting(person, name)
         if date.day in self.terms.notice_days:
             self._open_notice()
         if date.day in self.terms.charge_days and self.is_window:
@@ -279,6 +289,15 @@ class Model:
             self.unmatched -= amount
             self.outgoing += amount
             self.returns.remove((due_day, amount))
+
+    def _end_waiting(self, person: Person, name: str) -> None:
+        if self.is_winding:
+            return
+        if self.is_window:
+            person.status = "queued"
+            self.queue.append(("enter", name))
+        else:
+            self._enter(person)
 
     def _open_notice(self) -> None:
         self.is_window = True

@@ -1,17 +1,11 @@
 """The contract and the brute-force model side by side: each act is done to both, and both must agree to the fen."""
 
 from chain.contract.calls import MemberAdmit, MemberLeave, MemberWeight, MemberWithdraw
+from chain.contract.custody_tables import INSTRUCTION_AID, INSTRUCTION_REFUND, INSTRUCTION_RETURN
 from chain.contract.settlement_check import verify_settlement
+from chain.contract.settlement_tables import PERIOD_COMPUTED, SETTLEMENT
 from chain.contract.shares import compute_shares_paid, get_balance, is_covered, is_lapsed, is_suspended
-from chain.contract.tables import (
-    INSTRUCTION_AID,
-    INSTRUCTION_REFUND,
-    INSTRUCTION_RETURN,
-    MEMBER_STATUS_NAMES,
-    PERIOD_COMPUTED,
-    PLAN_WIND_DOWN,
-    SETTLEMENT,
-)
+from chain.contract.tables import MEMBER_STATUS_NAMES, PLAN_WIND_DOWN
 from chain.contract.terms import PlanTerms
 from tests.chain.contract.model import Cost, Model, ModelTerms, Person
 from tests.chain.contract.world import PLAN_NAME, START_DAY, World
@@ -38,6 +32,7 @@ def to_model_terms(terms: PlanTerms) -> ModelTerms:
         carry_max=pool.carry_periods_max,
         members_min=pool.members_min,
         launch_days=pool.launch_days,
+        waiting_share=pool.waiting_members_share,
     )
 
 

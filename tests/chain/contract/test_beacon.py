@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chain.contract import beacon
-from chain.contract.tables import BEACON, BeaconRecord
+from chain.contract.claim_tables import BEACON, BeaconRecord
 from chain.errors import InvalidBlock, InvariantViolation
 from chain.types import Hash, Height
 from tests.chain.contract.claim_world import ClaimWorld, name_hash

@@ -6,7 +6,7 @@ from chain.catalogue import get_entry
 from chain.contract.claim_decision import compute_amount
 from chain.contract.claim_events import ClaimEscalated
 from chain.contract.claim_status import DUE_DECISION
-from chain.contract.tables import (
+from chain.contract.claim_tables import (
     BILL_TAG,
     CLAIM_APPROVED,
     CLAIM_EXPIRED,
@@ -15,11 +15,9 @@ from chain.contract.tables import (
     CLAIM_REFUSED,
     CLAIM_REJECTED,
     CLAIM_SHARES_REFUND,
-    MEMBER_LEFT,
-    PLAN_PAUSED,
-    VERSION,
     BillTagRecord,
 )
+from chain.contract.tables import MEMBER_LEFT, PLAN_PAUSED, VERSION
 from tests.chain.contract.claim_world import (
     FIRST_DAY,
     PLAN_NAME,

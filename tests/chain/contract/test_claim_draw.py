@@ -9,12 +9,7 @@ from chain.catalogue import get_entry
 from chain.contract import beacon, claim_draw
 from chain.contract.claim_events import FirmAccepted, FirmDrawn, FirmReplaced
 from chain.contract.claim_status import DUE_ACCEPT, DUE_COMMIT
-from chain.contract.tables import (
-    BEACON,
-    CLAIM_ASSIGNED,
-    CLAIM_ELIGIBLE,
-    CLAIM_EXPIRED,
-)
+from chain.contract.claim_tables import BEACON, CLAIM_ASSIGNED, CLAIM_ELIGIBLE, CLAIM_EXPIRED
 from chain.types import Hash
 from tests.chain.contract.claim_world import ORGANISATIONS, ClaimWorld, name_hash
 

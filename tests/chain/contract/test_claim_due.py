@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from chain.contract import claim_due, due
 from chain.contract.claim_status import DUE_ACCEPT, DUE_COMMIT, DUE_DECISION
-from chain.contract.tables import (
+from chain.contract.claim_tables import (
     CLAIM_APPROVED,
     CLAIM_ASSIGNED,
     CLAIM_EXPIRED,

@@ -4,7 +4,7 @@ import pytest
 
 from chain.catalogue import get_entry
 from chain.contract.claim_events import ClaimFiled, ClaimFlagged
-from chain.contract.tables import (
+from chain.contract.claim_tables import (
     BILL_TAG,
     CLAIM_CASE,
     CLAIM_ELIGIBLE,
@@ -12,8 +12,9 @@ from chain.contract.tables import (
     CLAIM_REFUSED,
     CLAIM_REJECTED,
     CLAIM_SHARES_REFUND,
-    ITEM,
-    ITEM_SHARE_REFUND,
+)
+from chain.contract.settlement_tables import ITEM, ITEM_SHARE_REFUND
+from chain.contract.tables import (
     MEMBER_AGED_OUT,
     MEMBER_APPLIED,
     MEMBER_CLAIMED_OUT,

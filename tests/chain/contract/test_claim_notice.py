@@ -8,19 +8,15 @@ from msgspec.structs import replace
 from chain.catalogue import SUCCESS, get_entry
 from chain.contract import claim_notice
 from chain.contract.claim_events import ClaimConfirmed, ClaimNoticed
-from chain.contract.tables import (
+from chain.contract.claim_tables import (
     BILL_TAG,
     CLAIM_APPROVED,
     CLAIM_CONFIRMED,
     CLAIM_NOTICED,
     CLAIM_REJECTED,
-    ITEM,
-    ITEM_AID,
-    PERIOD_COMPUTED,
-    PERIOD_NOTICE,
-    PERIOD_OPEN,
-    POOL,
 )
+from chain.contract.settlement_tables import ITEM, ITEM_AID, PERIOD_COMPUTED, PERIOD_NOTICE, PERIOD_OPEN
+from chain.contract.tables import POOL
 from tests.chain.contract.claim_world import PLAN_NAME, ClaimWorld, name_hash
 
 TAG = name_hash("bill")

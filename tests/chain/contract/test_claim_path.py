@@ -21,8 +21,7 @@ from chain.contract.calls import (
 )
 from chain.contract.claim_report import hash_report
 from chain.contract.claim_status import get_active
-from chain.contract.events import Event
-from chain.contract.tables import (
+from chain.contract.claim_tables import (
     BEACON,
     CLAIM,
     CLAIM_APPROVED,
@@ -33,13 +32,16 @@ from chain.contract.tables import (
     CLAIM_SETTLED,
     CLAIM_SHARES_REFUND,
     CLAIM_STATUS_NAMES,
+    ClaimRecord,
+)
+from chain.contract.events import Event
+from chain.contract.settlement_tables import PERIOD_CLOSED
+from chain.contract.tables import (
     MEMBER_CLAIMED_OUT,
     MEMBER_LEAVING,
     MEMBER_LEFT,
     MEMBER_SHARING,
-    PERIOD_CLOSED,
     PERSON,
-    ClaimRecord,
 )
 from chain.types import Height
 from tests.chain.contract.world import PLAN_NAME, START_DAY, World, build_terms, name_hash

@@ -4,7 +4,7 @@ import pytest
 
 from chain.contract import claim_payment
 from chain.contract.claim_events import ClaimPaid, ClaimSettled
-from chain.contract.tables import (
+from chain.contract.claim_tables import (
     CLAIM_CONFIRMED,
     CLAIM_INSTRUCTED,
     CLAIM_PAID,

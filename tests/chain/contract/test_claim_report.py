@@ -8,7 +8,8 @@ from msgspec.structs import replace
 from chain.contract.calls import ReportCommit, ReportReveal
 from chain.contract.claim_report import apply_report_commit, hash_report
 from chain.contract.claim_status import DUE_COMMIT, DUE_DECISION, DUE_REVEAL, get_majority
-from chain.contract.tables import CLAIM_APPROVED, CLAIM_ASSIGNED, CLAIM_INVESTIGATED, ROSTER
+from chain.contract.claim_tables import CLAIM_APPROVED, CLAIM_ASSIGNED, CLAIM_INVESTIGATED
+from chain.contract.tables import ROSTER
 from tests.chain.contract.claim_world import ROW_MILD, ClaimWorld, name_hash
 
 

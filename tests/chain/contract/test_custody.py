@@ -4,21 +4,15 @@ import pytest
 from msgspec.structs import replace
 
 from chain.contract.calls import InstructionAck, InstructionAckItem, MemberLeave, MemberWithdraw
-from chain.contract.tables import (
+from chain.contract.claim_tables import CLAIM, CLAIM_PAID, CLAIM_PAY_FAILED
+from chain.contract.custody_tables import (
     ACCOUNT,
     BOOKING_DAY,
-    CLAIM,
-    CLAIM_PAID,
-    CLAIM_PAY_FAILED,
     INSTRUCTION_FAILED,
     INSTRUCTION_SETTLED,
-    MEMBER_CLAIMED_OUT,
-    MEMBER_LEFT,
-    PERSON,
-    PLAN_ACTIVE,
-    PLAN_FROZEN,
     STATEMENT,
 )
+from chain.contract.tables import MEMBER_CLAIMED_OUT, MEMBER_LEFT, PERSON, PLAN_ACTIVE, PLAN_FROZEN
 from tests.chain.contract.world import ACCOUNT_NAME, PLAN_NAME, World, build_terms, name_hash
 
 NOTICE, CHARGE, NEXT_NOTICE, NEXT_CHARGE = 20_491, 20_498, 20_505, 20_512

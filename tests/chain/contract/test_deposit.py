@@ -4,11 +4,10 @@ import pytest
 from msgspec.structs import replace
 
 from chain.contract.calls import DepositCredit, MemberLeave
+from chain.contract.custody_tables import DEPOSIT, INSTRUCTION_RETURN
 from chain.contract.events import MemberReinstated
 from chain.contract.shares import is_covered
 from chain.contract.tables import (
-    DEPOSIT,
-    INSTRUCTION_RETURN,
     MEMBER_QUEUED,
     MEMBER_SHARING,
     MEMBER_VERIFIED,

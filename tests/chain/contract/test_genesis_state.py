@@ -1,17 +1,10 @@
 """The state of block 0."""
 
 from chain.contract.calendar import compute_date
-from chain.contract.tables import (
-    ACCOUNT,
-    BEACON,
-    ORGANISATION,
-    PERIOD_OPEN,
-    PLAN_ACTIVE,
-    PLANS,
-    ROSTER,
-    SIGNER,
-    VERSION,
-)
+from chain.contract.claim_tables import BEACON
+from chain.contract.custody_tables import ACCOUNT
+from chain.contract.settlement_tables import PERIOD_OPEN
+from chain.contract.tables import ORGANISATION, PLAN_ACTIVE, PLANS, ROSTER, SIGNER, VERSION
 from chain.contract.terms import hash_terms
 from chain.genesis import ROLE_ASSESSOR, ROLE_AUDITOR
 from tests.chain.contract.world import ACCOUNT_NAME, PLAN_NAME, START_DAY, World, name_hash

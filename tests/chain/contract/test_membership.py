@@ -4,8 +4,8 @@ import pytest
 from msgspec.structs import replace
 
 from chain.contract.calls import MemberAmend, MemberApply, MemberLeave, MemberWeight, MemberWithdraw
+from chain.contract.custody_tables import DEPOSIT_CODE
 from chain.contract.tables import (
-    DEPOSIT_CODE,
     MEMBER_APPLIED,
     MEMBER_LEFT,
     MEMBER_SHARING,

@@ -5,19 +5,11 @@ from msgspec.structs import replace
 
 from chain.codec import encode
 from chain.contract.calls import BatchSign
+from chain.contract.custody_tables import INSTRUCTION_AID, INSTRUCTION_COMPUTED, INSTRUCTION_READY
 from chain.contract.payout import Payment, create_instruction
+from chain.contract.settlement_tables import PERIOD_CLOSED, PERIOD_COMPUTED, PERIOD_INSTRUCTED
 from chain.contract.shares import open_book
-from chain.contract.tables import (
-    INSTRUCTION_AID,
-    INSTRUCTION_COMPUTED,
-    INSTRUCTION_READY,
-    PERIOD_CLOSED,
-    PERIOD_COMPUTED,
-    PERIOD_INSTRUCTED,
-    PLAN,
-    PLAN_FROZEN,
-    PLAN_PAUSED,
-)
+from chain.contract.tables import PLAN, PLAN_FROZEN, PLAN_PAUSED
 from chain.errors import InvariantViolation
 from chain.history import merkle_root
 from chain.types import ZERO_HASH

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 from msgspec.structs import replace
 
+from chain.contract.context import compute_day
 from chain.contract.due import DUE_APPLICATION, add_due
 from chain.contract.events import AutomaticFault, MemberExited, NoticeOpened, PeriodSettled, PlanStatusChanged
 from chain.contract.schedule import STAGE_DONE, STAGE_SETTLEMENT
@@ -24,6 +25,7 @@ from chain.contract.tables import (
     PLAN_WIND_DOWN,
     POOL,
 )
+from chain.genesis import GenesisPlan
 from tests.chain.contract.world import PLAN_NAME, World, build_terms
 
 NOTICE, CHARGE, NEXT_NOTICE, NEXT_CHARGE = 20_491, 20_498, 20_505, 20_512
@@ -47,6 +49,21 @@ def test_days_that_fell_due_together_run_one_by_one_each_at_its_own_day() -> Non
     assert ("PeriodSettled", CHARGE) in days
     assert world.settlement(0).day == CHARGE
     assert (world.plan.day, world.plan.stage) == (world.today, STAGE_DONE)
+
+
+def test_two_plans_at_different_offsets_live_their_own_days() -> None:
+    world = World(statements=False)
+    terms = build_terms(utc_offset_minutes="-300", notice_days_of_month="[6]", charge_days_of_month="[15]")
+    second = GenesisPlan(plan="other", account="other-main", opening_fen=0, terms=terms)
+    world.restart(replace(world.genesis, plans=(*world.genesis.plans, second)))
+    world.next_block(ms=8 * DAY_MS)
+    notices = [(event.plan, event.day) for event in world.block_events if isinstance(event, NoticeOpened)]
+    assert notices == [("other", NOTICE - 1)]
+    world.next_block(ms=DAY_MS)
+    notices = [(event.plan, event.day) for event in world.block_events if isinstance(event, NoticeOpened)]
+    assert notices == [(PLAN_NAME, NOTICE)]
+    assert world.state.require(PLAN, "other").day == compute_day(world.timestamp_ms, -300)
+    assert world.state.require(POOL, "other", 0).is_window
 
 
 def test_a_block_of_the_same_day_runs_nothing_twice() -> None:

@@ -3,21 +3,12 @@
 import pytest
 from msgspec.structs import replace
 
+from chain.contract.claim_tables import CLAIM, CLAIM_SETTLED
 from chain.contract.events import PlanStatusChanged
 from chain.contract.settlement_check import verify_settlement
 from chain.contract.settlement_items import add_item
-from chain.contract.tables import (
-    CLAIM,
-    CLAIM_SETTLED,
-    MEMBER,
-    PERIOD_NOTICE,
-    PERIOD_OPEN,
-    PLAN_ACTIVE,
-    PLAN_WIND_DOWN,
-    SHARE_STEP,
-    ItemRecord,
-    SettlementRecord,
-)
+from chain.contract.settlement_tables import PERIOD_NOTICE, PERIOD_OPEN, SHARE_STEP, ItemRecord, SettlementRecord
+from chain.contract.tables import MEMBER, PLAN_ACTIVE, PLAN_WIND_DOWN
 from chain.errors import InvariantViolation, ProofError
 from chain.trie import decode_root
 from chain.trie_proof import verify_range_proof

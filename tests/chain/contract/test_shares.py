@@ -3,6 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
+from chain.contract.settlement_tables import SHARE_STEP, ShareStepRecord
 from chain.contract.shares import (
     INDEX_END,
     compute_shares_paid,
@@ -14,7 +15,7 @@ from chain.contract.shares import (
     open_book,
     write_member,
 )
-from chain.contract.tables import POOL, SHARE_STEP, MemberRecord, PoolRecord, ShareStepRecord
+from chain.contract.tables import POOL, MemberRecord, PoolRecord
 from chain.errors import InvariantViolation
 from tests.chain.contract.claim_world import build_record
 from tests.chain.contract.world import PLAN_NAME, World, name_hash

@@ -3,13 +3,13 @@
 from msgspec.structs import replace
 
 from chain.contract.calls import MemberAdmit, MemberLeave
+from chain.contract.claim_status import release_member
+from chain.contract.claim_tables import CLAIM
 from chain.contract.events import MemberEntered, MemberExited, WindowClosed
+from chain.contract.settlement_tables import ITEM, ITEM_SHARE_REFUND
 from chain.contract.tables import (
     ACT_CLAIMED_OUT,
     ACT_SHARES_REFUND,
-    CLAIM,
-    ITEM,
-    ITEM_SHARE_REFUND,
     MEMBER,
     MEMBER_CLAIMED_OUT,
     MEMBER_LEAVING,
@@ -17,6 +17,7 @@ from chain.contract.tables import (
     MEMBER_QUEUED,
     MEMBER_SHARING,
     PERSON,
+    POOL,
 )
 from chain.contract.window import exit_member
 from tests.chain.contract.world import PLAN_NAME, World, build_terms, name_hash
@@ -163,8 +164,6 @@ def with_shares_claim(world: World, member: bytes) -> bytes:
     claim = world.add_claim(member, 1, fee_bp=0)
     world.state.put(CLAIM, replace(world.state.require(CLAIM, claim), is_shares_refund=True, status=2), claim)
     world.state.delete(ITEM, PLAN_NAME, 0, world.pool.items[1] - 1)
-    from chain.contract.tables import POOL  # noqa: PLC0415
-
     first, end = world.pool.items
     world.state.put(POOL, replace(world.pool, items=(first, end - 1)), PLAN_NAME, 0)
     world.state.put(MEMBER, replace(world.member(member), claim=claim), member)
@@ -203,6 +202,18 @@ def test_a_refund_of_shares_in_the_window_counts_that_period_too_even_behind_a_l
     item = world.state.require(ITEM, PLAN_NAME, 0, world.pool.items[0])
     assert (item.amount, item.claim) == (400, claim)
     assert world.pool.items[1] - world.pool.items[0] == 1
+
+
+def test_a_person_who_left_with_an_open_claim_may_come_back_only_after_its_end() -> None:
+    world = World()
+    member = world.join("a", 5_000)
+    claim = with_shares_claim(world, member)
+    assert leave(world, member) == 0
+    person = name_hash("person", "a")
+    assert world.state.require(PERSON, PLAN_NAME, person).member == member
+    release_member(world.state, claim, world.state.require(CLAIM, claim))
+    assert world.state.get(PERSON, PLAN_NAME, person) is None
+    assert world.member(member).claim is None
 
 
 def test_shares_of_nothing_are_no_item() -> None:

@@ -24,36 +24,25 @@ from chain.contract.calls import (
     MemberApply,
     StatementPost,
 )
+from chain.contract.claim_tables import CLAIM, CLAIM_CONFIRMED, ClaimRecord
 from chain.contract.context import Context, compute_day, compute_day_start_ms
+from chain.contract.custody_tables import ACCOUNT, BOOKING_DAY, INSTRUCTION, BookingDayRecord, InstructionRecord
 from chain.contract.events import Event
 from chain.contract.genesis_state import build_genesis_state
 from chain.contract.invariants import check_block, check_pool
 from chain.contract.rules import Outcome, execute_call
 from chain.contract.schedule import run_automatic_events
 from chain.contract.settlement_items import add_item
-from chain.contract.shares import get_balance
-from chain.contract.tables import (
-    ACCOUNT,
-    BOOKING_DAY,
-    CLAIM,
-    CLAIM_CONFIRMED,
-    INSTRUCTION,
+from chain.contract.settlement_tables import (
     ITEM_AID,
-    MEMBER,
     PERIOD,
-    PLAN,
-    POOL,
     SETTLEMENT,
-    BookingDayRecord,
-    ClaimRecord,
-    InstructionRecord,
     ItemRecord,
-    MemberRecord,
     PeriodRecord,
-    PlanRecord,
-    PoolRecord,
     SettlementRecord,
 )
+from chain.contract.shares import get_balance
+from chain.contract.tables import MEMBER, PLAN, POOL, MemberRecord, PlanRecord, PoolRecord
 from chain.contract.terms import PlanTerms, hash_terms, load_terms
 from chain.genesis import Genesis, GenesisPlan, Organisation, Parameters, validate_genesis
 from chain.state import Overlay, PoolKey, PoolTree
@@ -228,19 +217,23 @@ class World:
         statements: bool = True,
     ) -> None:
         self.terms = terms or build_terms()
-        self.genesis = build_genesis(self.terms, start_day=start_day, drain_max=drain_max)
-        self.base = MemoryBase()
-        self.state = Overlay(self.base)
-        build_genesis_state(self.state, self.genesis)
-        self.base.commit(self.state)
-        self.height = 0
-        self.timestamp_ms = self.genesis.time_ms
-        self.events: list[Event] = []
-        self.block_events: list[Event] = []
         self.posts_statements = statements
         self._transactions = 0
         self._references = 0
         self._claims = 0
+        self.restart(build_genesis(self.terms, start_day=start_day, drain_max=drain_max))
+
+    def restart(self, genesis: Genesis) -> None:
+        """Start from another genesis."""
+        self.genesis = genesis
+        self.base = MemoryBase()
+        self.state = Overlay(self.base)
+        build_genesis_state(self.state, genesis)
+        self.base.commit(self.state)
+        self.height = 0
+        self.timestamp_ms = genesis.time_ms
+        self.events: list[Event] = []
+        self.block_events: list[Event] = []
         self._open_block()
 
     # --- blocks and days ---
