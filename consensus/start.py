@@ -52,6 +52,9 @@ def compute_start(
         return Quarantine("the journal is broken")
     mark = guard.mark
     at = (-1, -1, -1) if mark is None else (mark.height, mark.view, mark.step)
+    if mark is not None and mark.height > head_height + 1:
+        # A block is durable before anything is signed above it: the database was lost or is an old one.
+        return Quarantine(f"the guard is ahead of the database: it signed at {at}")
     if mark is not None and mark.height > head_height:
         digests = [compute_digest(message, chain_id) for message in own if get_position(message) == at]
         if digests != [mark.digest]:

@@ -113,7 +113,9 @@ def test_every_path_and_link_of_a_page_leads_somewhere(page: str) -> None:
     folder = (REPOSITORY / page).parent
     links = re.findall(r"\]\(([^)\s#]+)(?:#[^)]*)?\)", read(page))
     missing = [link for link in links if ":" not in link and not (folder / link).exists()]
-    paths = re.findall(r"`((?:chain|consensus|p2p|explorer|node|tests|docs|bench|deploy|requirements)/[^`\s]*)`", read(page))
+    paths = re.findall(
+        r"`((?:chain|consensus|p2p|explorer|node|tests|docs|bench|deploy|requirements)/[^`\s]*)`", read(page)
+    )
     missing += [path for path in paths if not list(REPOSITORY.glob(path.rstrip("/")))]
     assert not missing
 
@@ -173,7 +175,10 @@ def test_every_command_of_a_page_exists(page: str) -> None:
             assert all(word in targets or "=" in word for word in words[1:]), words
 
 
-@pytest.mark.parametrize("page", ["README.md", "CHANGELOG.md", *(f"docs/{name}.md" for name in ("contract", "operations", "api", "reliability"))])
+@pytest.mark.parametrize(
+    "page",
+    ["README.md", "CHANGELOG.md", *(f"docs/{name}.md" for name in ("contract", "operations", "api", "reliability"))],
+)
 def test_every_command_in_the_text_of_a_page_exists(page: str) -> None:
     for code in list_code(read(page)):
         if code.startswith("gongji ") and "..." not in code:
@@ -343,7 +348,9 @@ def test_quorum_table_is_that_of_the_code() -> None:
     from chain.validators import compute_faults_max, compute_quorum  # noqa: PLC0415 - for this table alone
 
     section = find_section("docs/spec.md", "4. Why this quorum")
-    table = {line[1:-1].split("|")[0].strip(): line[1:-1].split("|")[1:] for line in section.splitlines() if line[:1] == "|"}
+    table = {
+        line[1:-1].split("|")[0].strip(): line[1:-1].split("|")[1:] for line in section.splitlines() if line[:1] == "|"
+    }
     sizes = [int(cell) for cell in table["n"]]
     assert [int(cell) for cell in table["f"]] == [compute_faults_max(n) for n in sizes]
     assert [int(cell) for cell in table["Q"]] == [compute_quorum(n) for n in sizes]
@@ -422,6 +429,8 @@ def test_decisions_are_numbered_and_short() -> None:
     for path in RECORDS[1:]:
         text = path.read_text(encoding="utf-8")
         assert text.startswith(f"# {path.name[:4]}: "), path
-        assert re.search(r"^Status: (proposed|accepted|superseded by \d{4}), \d{4}-\d\d-\d\d$", text, re.MULTILINE), path
+        assert re.search(r"^Status: (proposed|accepted|superseded by \d{4}), \d{4}-\d\d-\d\d$", text, re.MULTILINE), (
+            path
+        )
         assert re.findall(r"^## (\w+)", text, re.MULTILINE) == ["Context", "Decision", "Consequences"], path
         assert len(text.splitlines()) < ADR_LINES_MAX, path

@@ -14,18 +14,28 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from chain.contract.calls import DepositCredit
+from chain.crypto import sha256
 from chain.errors import StoreError
 from chain.ledger import Ledger
 from chain.store import Store
-from chain.types import ChainId, Height, View
+from chain.types import ChainId, Hash, Height, View
 from chain.validators import Validator, compute_leader, hash_validators
+from consensus import rules
+from consensus.core import step
+from consensus.events import Received, TimerExpired, TimerId
 from consensus.messages import Commit, NewView, Prepare, Proposal, ViewChange
+from consensus.timing import compute_view_timeout
 from explorer.app import build_app
+from tests import recorded_chain
 from tests.conftest import REPOSITORY
+from tests.consensus.test_rules import build_state, with_wishes
 from tests.explorer.conftest import SETTINGS, connect
 from tests.explorer.world import Condition, World
+from tests.simulator.cluster import Cluster
+from tests.simulator.swarm import run_seed
 
 PRODUCT = ("chain", "consensus", "p2p", "explorer", "node")
 
@@ -107,12 +117,90 @@ def test_l15_every_change_of_a_validator_set_changes_its_hash() -> None:
     for place, name in itertools.product(range(4), Validator.__struct_fields__):
         value = getattr(base[place], name)
         other = value + "x" if isinstance(value, str) else value[:-1] + bytes([value[-1] ^ 1])
-        changed = msgspec.structs.replace(base[place], **{name: other})
+        changed = replace(base[place], **{name: other})
         sets.append((*base[:place], changed, *base[place + 1 :]))
     # A byte that moves from one field into its neighbour is another set too.
-    shifted = msgspec.structs.replace(base[0], organisation="org-0n", address="ode.test:8500")
+    shifted = replace(base[0], organisation="org-0n", address="ode.test:8500")
     sets.append((shifted, *base[1:]))
     assert len({hash_validators(item) for item in sets}) == len(sets)
+
+
+# --- consensus ----------------------------------------------------------------------------------------------------------
+
+LIAR = 3
+BLOCK = Hash(sha256(b"block"))
+
+
+@pytest.mark.parametrize("n", [4, 5, 6, 7, 10])
+def test_p1_no_height_is_decided_twice_and_none_is_stuck_after_chaos(n: int) -> None:
+    assert run_seed(seed=1_000 + n, n=n).failure is None
+
+
+def test_p10_a_forged_message_of_any_kind_leaves_the_state_as_it_was() -> None:
+    cluster = Cluster(4, liars=(LIAR,))
+    before = cluster.state(0)
+    forged = [
+        replace(cluster.vote(kind, LIAR, LIAR, height, view, BLOCK), signature=bytes(64))
+        for kind, height, view in itertools.product((Prepare, Commit), (1, 2), (0, 1, 7))
+    ]
+    for message in forged:
+        cluster[0].receive(LIAR, message)
+    cluster.settle()
+    after = cluster.state(0)
+    names = (
+        "prepares",
+        "commits",
+        "view_changes",
+        "proposal",
+        "new_view",
+        "view",
+        "is_normal",
+        "wants",
+        "asked",
+        "head",
+    )
+    assert [getattr(after, name) for name in names] == [getattr(before, name) for name in names]
+
+
+@given(st.lists(st.integers(0, 200), min_size=4, max_size=4))
+def test_p12_views_that_diverged_meet_at_the_second_largest_wish(views: list[int]) -> None:
+    wanted = rules.compute_wanted_view(with_wishes(STATE, views[0], (views[1], views[2], views[3])))
+    assert wanted == sorted(views)[-2]
+
+
+@given(st.integers(0, 2**53 - 1), st.lists(st.integers(0, 50), min_size=2, max_size=2), st.integers(0, 50))
+def test_p13_one_liar_moves_nobody_beyond_the_wish_of_an_honest_node(huge: int, honest: list[int], own: int) -> None:
+    wanted = rules.compute_wanted_view(with_wishes(STATE, own, (huge, honest[0], honest[1])))
+    assert wanted <= max(own, *honest)
+
+
+@given(st.integers(0, 2**53 - 1))
+def test_p14_no_view_timer_is_longer_than_the_cap(view: int) -> None:
+    timeout_ms = compute_view_timeout(replace(STATE, view=View(view)))
+    assert STATE.config.view_base_ms <= timeout_ms <= STATE.config.view_cap_ms
+
+
+def test_p21_the_core_is_a_function_so_no_two_events_ever_meet_inside_it() -> None:
+    cluster = Cluster(4, liars=(LIAR,))
+    state = cluster.state(0)
+    vote = cluster.vote(Commit, LIAR, LIAR, 1, 0, BLOCK)
+    events = [
+        Received(LIAR, vote, now_ms=1_000_000, wall_ms=1_000_000),
+        TimerExpired(TimerId.VIEW, 0, now_ms=1_000_000, wall_ms=1_000_000),
+    ]
+    for order in itertools.permutations(events):
+        ends = []
+        for _ in range(2):
+            reached, told = state, []
+            for event in order:
+                reached, effects = step(reached, event)
+                told.append(effects)
+            ends.append((reached, told))
+        assert ends[0] == ends[1]
+    assert cluster.state(0) == state
+
+
+STATE = build_state()
 
 
 # --- one chain ----------------------------------------------------------------------------------------------------------
@@ -137,7 +225,7 @@ def test_c22_transactions_that_contradict_each_other_are_outcomes_and_not_an_inv
     first = world.deposit([1])
     call = first.body.call
     assert isinstance(call, DepositCredit)
-    other = msgspec.structs.replace(call.items[0], amount=call.items[0].amount + 1)
+    other = replace(call.items[0], amount=call.items[0].amount + 1)
     second = world.sign(DepositCredit(account=call.account, items=(other,)), world.keys["custodian"])
     executed = world.chain.add_block((second, first), world.time_ms + 1_000)
     world.close()
@@ -190,6 +278,12 @@ def test_c34_making_a_chain_that_exists_changes_nothing_and_another_genesis_is_r
         store.close()
     with pytest.raises(StoreError):
         Store(tmp_path / "db", ChainId(bytes(32)))
+
+
+def test_l10_a_recorded_chain_leads_to_the_same_roots(tmp_path: Path) -> None:
+    recording = recorded_chain.load()
+    heights = list(recorded_chain.replay(recording, tmp_path / "db"))
+    assert heights == list(range(1, len(recording.blocks) + 1))
 
 
 DAMAGE = ("CURRENT", "MANIFEST-*")

@@ -65,6 +65,11 @@ def test_c37_empty_disk_with_the_key_of_yesterday_is_quarantine() -> None:
     assert isinstance(start(own=(), head=0), Quarantine)
 
 
+def test_s7_guard_ahead_of_a_lost_database_is_quarantine_though_the_journal_is_whole() -> None:
+    assert "ahead of the database" in reason_of(start(head=1))
+    assert "ahead of the database" in reason_of(start(head=0))
+
+
 def test_mark_at_or_below_the_head_needs_no_record() -> None:
     assert start(own=(), head=3) == Resume(GUARD)
     assert isinstance(start(own=(), head=2), Quarantine)

@@ -56,10 +56,14 @@ def test_two_plans_at_different_offsets_live_their_own_days() -> None:
     terms = build_terms(utc_offset_minutes="-300", notice_days_of_month="[6]", charge_days_of_month="[15]")
     second = GenesisPlan(plan="other", account="other-main", opening_fen=0, terms=terms)
     world.restart(replace(world.genesis, plans=(*world.genesis.plans, second)))
-    world.next_block(ms=8 * DAY_MS)
+    # Genesis is at 10:00 of 29 January in China, when it is 21:00 of the 28th at UTC-5.
+    world.next_block(ms=8 * DAY_MS + 2 * 3_600_000)
+    notices = [(event.plan, event.day) for event in world.block_events if isinstance(event, NoticeOpened)]
+    assert notices == []
+    world.next_block(ms=2 * 3_600_000)
     notices = [(event.plan, event.day) for event in world.block_events if isinstance(event, NoticeOpened)]
     assert notices == [("other", NOTICE - 1)]
-    world.next_block(ms=DAY_MS)
+    world.next_block(ms=11 * 3_600_000)
     notices = [(event.plan, event.day) for event in world.block_events if isinstance(event, NoticeOpened)]
     assert notices == [(PLAN_NAME, NOTICE)]
     assert world.state.require(PLAN, "other").day == compute_day(world.timestamp_ms, -300)

@@ -1,0 +1,264 @@
+"""A random adversary with full control: it orders every message and every timer, and its liar uses all it
+has heard.
+
+Stronger than the swarm where forks hide: it withholds, reorders across views and heights, lets timers run
+out when it hurts, and composes NEW-VIEWs, proposals and certificates out of every honest signature ever
+sent. It must never fork the core; with one rule removed it must be able to.
+"""
+
+import random
+from collections.abc import Callable
+
+from msgspec.structs import replace
+
+from chain.certificate import Certificate, VoteSignature
+from chain.crypto import sha256
+from chain.types import Hash, View
+from consensus import rules
+from consensus.events import BlockContent, TimerId
+from consensus.messages import Commit, NewView, Prepare, Prepared, Proposal, Status, ViewChange
+from consensus.state import State
+from tests.simulator import ledger
+from tests.simulator.cluster import Cluster
+from tests.simulator.node import Node
+
+LIAR = 3
+HONEST = (0, 1, 2)
+MAIL_MAX = 400
+
+
+class Explorer:
+    """One schedule of `actions` random moves against three honest nodes."""
+
+    def __init__(self, seed: int, honest: type[Node] = Node) -> None:
+        self.rng = random.Random(seed)
+        self.cluster = Cluster(4, liars=(LIAR,), honest=honest)
+        self.cluster.world.rng = random.Random(seed)
+        self.votes: dict[tuple[type, int, int, bytes], dict[int, VoteSignature]] = {}
+        self.view_changes: list[ViewChange] = []
+        self.blocks: dict[bytes, BlockContent] = {}
+        self.words = 0
+        self.deaf = -1
+        self.moves: tuple[tuple[int, Callable[[], None]], ...] = (
+            (50, self.deliver),
+            (6, self.deliver_all_of_a_kind),
+            (3, self.lose),
+            (3, self.wish),
+            (5, self.tell),
+            (2, self.deafen),
+            (4, self.submit),
+            (1, self.restart),
+            (8, self.vote),
+            (4, self.change),
+            (6, self.lead),
+            (5, self.propose),
+        )
+        self.weights = [weight for weight, _ in self.moves]
+
+    def run(self, actions: int) -> int:
+        """Make the moves; return the highest decided height. A fork is an AssertionError of the audit."""
+        self.submit()
+        for _ in range(actions):
+            self._listen()
+            self.rng.choices(self.moves, self.weights)[0][1]()
+            self.cluster.settle()
+            self.cluster.world.mail = self.cluster.world.mail[-MAIL_MAX:]
+        return max(node.head.height for node in self.cluster.honest)
+
+    # --- the network and the clocks ---
+
+    def deliver(self) -> None:
+        """Deliver some messages in any order; now and then one comes again later."""
+        for _ in range(self.rng.choice((1, 3, 10, 30))):
+            mail = self.cluster.world.mail
+            open_mail = [item for item in mail if item.target != self.deaf]
+            if not open_mail:
+                return
+            item = self.rng.choice(open_mail)
+            if self.rng.random() < 0.95:
+                mail.remove(item)
+            self.cluster[item.target].receive(item.source, item.message)
+            self.cluster.settle()
+
+    def deliver_all_of_a_kind(self) -> None:
+        kind = self.rng.choice((Proposal, Prepare, Commit, ViewChange, NewView, Status))
+        target = self.rng.choice(HONEST)
+        if target == self.deaf:
+            return
+        for item in [mail for mail in self.cluster.world.mail if mail.target == target]:
+            if isinstance(item.message, kind):
+                self.cluster.world.mail.remove(item)
+                self.cluster[target].receive(item.source, item.message)
+                self.cluster.settle()
+
+    def lose(self) -> None:
+        kind = self.rng.choice((Proposal, Prepare, Commit, ViewChange, NewView, Status))
+        self.cluster.drop(kind, to=[self.rng.choice(HONEST)])
+
+    def wish(self) -> None:
+        """Let view timers run out, at one node or at all that hear each other."""
+        if self.rng.random() < 0.4:
+            self.cluster.expire(self.rng.choice(HONEST), TimerId.VIEW)
+            return
+        hearing = [index for index in HONEST if index != self.deaf]
+        top = max(self.cluster.state(index).view for index in hearing)
+        wants = top + self.rng.choice((0, 1, 1, 1, 2, 3))
+        for index in hearing:
+            for peer in (LIAR, *hearing):
+                if peer != index:
+                    status = self.cluster.build_status(index, peer, wants=wants)
+                    self.cluster[index].receive(peer, status)
+        self.cluster.drop(Status)
+
+    def tell(self) -> None:
+        self.cluster.world.run_until(self.cluster.world.now_ms + 250)
+        self.cluster[self.rng.choice(HONEST)].feed_status()
+
+    def deafen(self) -> None:
+        self.deaf = self.rng.choice((-1, -1, *HONEST))
+
+    def submit(self) -> None:
+        self.words += 1
+        to = self.rng.sample(HONEST, self.rng.randint(1, 3))
+        self.cluster.submit(b"word %d" % self.words, to=to)
+
+    def restart(self) -> None:
+        index = self.rng.choice(HONEST)
+        node = self.cluster[index]
+        node.crash()
+        node.boot()
+        for other in (*HONEST, LIAR):
+            if other != index:
+                status = self.cluster.build_status(index, other, wants=0)
+                node.receive(other, replace(status, echo=self.cluster.state(index).nonce))
+
+    # --- the liar ---
+
+    def vote(self) -> None:
+        """Vote in any view for any block of a height that somebody is deciding."""
+        state = self.cluster.state(self.rng.choice(HONEST))
+        known = [block for block in self.blocks.values() if block.header.height == state.height]
+        if not known:
+            return
+        block = self.rng.choice(known).block_hash
+        kind = self.rng.choice((Prepare, Commit))
+        message = self.cluster.vote(kind, LIAR, LIAR, state.height, self._pick_view(state), block)
+        self.cluster.inject(self._pick_targets(), LIAR, message)
+
+    def change(self) -> None:
+        """VIEW-CHANGE with nothing, or with any P that can be put together."""
+        state = self.cluster.state(self.rng.choice(HONEST))
+        view = self._pick_view(state)
+        message = self._build_view_change(state, view)
+        self.cluster.inject(self._pick_targets(), LIAR, message)
+        self.view_changes.append(message)
+
+    def lead(self) -> None:
+        """NEW-VIEW over any Q of the VIEW-CHANGEs ever sent, mine made to measure."""
+        state = self.cluster.state(self.rng.choice(HONEST))
+        views = {item.body.view for item in self.view_changes if item.body.view >= state.view}
+        mine = [view for view in sorted(views) if rules.get_leader(state, View(view)) == LIAR]
+        if not mine:
+            return
+        view = self.rng.choice(mine)
+        chosen: dict[int, ViewChange] = {}
+        for item in self.rng.sample(self.view_changes, len(self.view_changes)):
+            if item.body.view == view and item.signer != LIAR:
+                is_here = item.body.height == state.height
+                if is_here or self.rng.random() < 0.3:
+                    chosen.setdefault(item.signer, item)
+        if self.rng.random() < 0.9:
+            chosen[LIAR] = self._build_view_change(state, view)
+        signers = sorted(self.rng.sample(sorted(chosen), min(len(chosen), state.quorum)))
+        listed = [chosen[signer] for signer in signers]
+        message = self.cluster.new_view(LIAR, LIAR, listed, state.height, view)
+        self.cluster.inject(self._pick_targets(), LIAR, message)
+
+    def propose(self) -> None:
+        """Propose a known or a new block in any view of mine, other ones to others."""
+        state = self.cluster.state(self.rng.choice(HONEST))
+        views = [view for view in range(state.view, state.view + 5) if rules.get_leader(state, View(view)) == LIAR]
+        if not views:
+            return
+        for targets in ([0], [1], [2]):
+            if self.rng.random() < 0.3:
+                continue
+            if all(node.head.height + 1 != state.height for node in self.cluster.honest):
+                return
+            known = [block for block in self.blocks.values() if block.header.height == state.height]
+            block = self._build_block(state) if not known or self.rng.random() < 0.4 else self.rng.choice(known)
+            self.blocks[block.block_hash] = block
+            for index in HONEST:
+                if self.cluster[index].head.height + 1 == block.header.height:
+                    self.cluster[index].contents[block.block_hash] = block
+            self.cluster.inject(targets, LIAR, self.cluster.proposal(LIAR, LIAR, block, views[0]))
+
+    def _build_view_change(self, state: State, view: int) -> ViewChange:
+        prepared = self._pick_prepared(state, view) if self.rng.random() < 0.4 else None
+        return self.cluster.view_change(LIAR, LIAR, state, view, prepared)
+
+    def _build_block(self, state: State) -> BlockContent:
+        """A fresh block on the head of a node, with the best certificate that can be put together for
+        it."""
+        self.words += 1
+        node = next(item for item in self.cluster.honest if item.head.height + 1 == state.height)
+        certificate = self.rng.choice([state.head_certificate, *self._list_certificates(state)])
+        return ledger.build_content(
+            node.head,
+            certificate,
+            proposer=ledger.compute_key(LIAR),
+            timestamp_ms=max(node.wall_ms, node.head.content.header.timestamp_ms + 1),
+            items=((sha256(b"lie %d" % self.words), bytes(64)),),
+        )
+
+    def _list_certificates(self, state: State) -> list[Certificate]:
+        """Every C(h-1) for the head of a node that honest COMMITs and mine can make."""
+        height, block = state.height - 1, state.head.certificate.block_hash
+        found = []
+        for (kind, at, view, voted), votes in self.votes.items():
+            if kind is Commit and at == height and voted == block and len(votes) >= state.quorum - 1:
+                signed = self._complete(Commit, height, view, block, votes)
+                found.append(Certificate(height=height, view=view, block_hash=block, votes=signed))
+        return found
+
+    def _pick_prepared(self, state: State, below: int) -> Prepared | None:
+        found = []
+        for (kind, height, view, block), votes in self.votes.items():
+            if kind is Prepare and height == state.height and view < below and len(votes) >= state.quorum - 1:
+                signed = self._complete(Prepare, height, view, block, votes)
+                found.append(Prepared(height=height, view=view, block_hash=block, votes=signed))
+        return self.rng.choice(found) if found else None
+
+    def _complete(
+        self, kind: type[Prepare] | type[Commit], height: int, view: int, block: bytes, votes: dict[int, VoteSignature]
+    ) -> tuple[VoteSignature, ...]:
+        own = self.cluster.vote(kind, LIAR, LIAR, height, view, Hash(block))
+        return tuple(sorted((*votes.values(), (LIAR, own.signature))))
+
+    def _pick_view(self, state: State) -> int:
+        return max(state.view + self.rng.choice((-1, 0, 0, 0, 1)), 0)
+
+    def _pick_targets(self) -> list[int]:
+        return self.rng.sample(HONEST, self.rng.randint(1, 3))
+
+    def _listen(self) -> None:
+        """Learn every honest signature that is on its way to anybody."""
+        for mail in self.cluster.world.mail:
+            message = mail.message
+            match message:
+                case Prepare() | Commit():
+                    body = message.body
+                    key = (type(message), body.height, body.view, body.block_hash)
+                    self.votes.setdefault(key, {})[message.signer] = (message.signer, message.signature)
+                case ViewChange():
+                    if message not in self.view_changes[-60:]:
+                        self.view_changes.append(message)
+                case Proposal():
+                    self.blocks[message.body.block_hash] = BlockContent(
+                        block_hash=Hash(message.body.block_hash),
+                        header=message.header,
+                        parent_certificate=message.parent_certificate,
+                        items=message.items,
+                    )
+                case _:
+                    pass
