@@ -8,6 +8,7 @@ ends the process with a non-zero code and says why; it never goes on from a stat
 
 import asyncio
 import gc
+import os
 import secrets
 import signal
 import socket
@@ -26,6 +27,8 @@ from node.logs import configure_logs, get_logger
 
 METRICS_SECONDS = 1.0
 LAG_SECONDS = 0.25
+PID_NAME = "pid"
+"""File in the data folder with the process id, while the node runs."""
 LoopContext = dict[str, object]
 """What asyncio tells an exception handler."""
 EXIT_FAILURE = 70
@@ -65,12 +68,15 @@ async def _run(config: NodeConfig, genesis: Genesis) -> int:
     except (StoreError, InvariantViolation, OSError) as error:
         log.error("not_started", reason=str(error))  # noqa: TRY400 - one line for the operator, no trace
         return EXIT_FAILURE
+    pid_path = Path(config.data_dir) / PID_NAME
+    pid_path.write_text(f"{os.getpid()}\n", encoding="ascii")
     try:
         await _serve(node, config, listener, stopping)
     except* (StoreError, InvariantViolation, OSError) as group:
         failure.extend(f"{type(error).__name__}: {error}" for error in group.exceptions)
     finally:
         node.close()
+        pid_path.unlink(missing_ok=True)
     if failure:
         log.error("stopped", reason="; ".join(failure))
         return EXIT_FAILURE

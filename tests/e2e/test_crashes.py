@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from chain.genesis import Parameters
 from tests.e2e.network import NODES, Network, run_load, wait_for
 
 pytestmark = pytest.mark.e2e
@@ -60,10 +61,11 @@ def test_all_nodes_killed_at_once_go_on_from_the_same_chain(tmp_path: Path) -> N
 
 
 def test_a_node_that_missed_hundreds_of_blocks_catches_up_while_load_continues(tmp_path: Path) -> None:
-    with Network(tmp_path / "net") as network:
+    fast_blocks = Parameters(idle_interval_ms=60, block_gap_ms=20, tenure=10)
+    with Network(tmp_path / "net", parameters=fast_blocks) as network:
         network.start()
         network.put_blob()
-        with run_load(network, rate=100) as load:
+        with run_load(network, rate=60) as load:
             network.stop_node(3)
             missed_from = network.get_height(0)
             wait_for("hundreds of blocks", lambda: network.get_height(0) >= missed_from + 200, timeout_s=90)

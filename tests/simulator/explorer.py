@@ -22,8 +22,7 @@ from tests.simulator import ledger
 from tests.simulator.cluster import Cluster
 from tests.simulator.node import Node
 
-LIAR = 3
-HONEST = (0, 1, 2)
+VALIDATORS = 4
 MAIL_MAX = 400
 
 
@@ -32,7 +31,9 @@ class Explorer:
 
     def __init__(self, seed: int, honest: type[Node] = Node) -> None:
         self.rng = random.Random(seed)
-        self.cluster = Cluster(4, liars=(LIAR,), honest=honest)
+        self.liar = self.rng.randrange(VALIDATORS)
+        self.honest = tuple(index for index in range(VALIDATORS) if index != self.liar)
+        self.cluster = Cluster(VALIDATORS, liars=(self.liar,), honest=honest)
         self.cluster.world.rng = random.Random(seed)
         self.votes: dict[tuple[type, int, int, bytes], dict[int, VoteSignature]] = {}
         self.view_changes: list[ViewChange] = []
@@ -82,7 +83,7 @@ class Explorer:
 
     def deliver_all_of_a_kind(self) -> None:
         kind = self.rng.choice((Proposal, Prepare, Commit, ViewChange, NewView, Status))
-        target = self.rng.choice(HONEST)
+        target = self.rng.choice(self.honest)
         if target == self.deaf:
             return
         for item in [mail for mail in self.cluster.world.mail if mail.target == target]:
@@ -93,18 +94,18 @@ class Explorer:
 
     def lose(self) -> None:
         kind = self.rng.choice((Proposal, Prepare, Commit, ViewChange, NewView, Status))
-        self.cluster.drop(kind, to=[self.rng.choice(HONEST)])
+        self.cluster.drop(kind, to=[self.rng.choice(self.honest)])
 
     def wish(self) -> None:
         """Let view timers run out, at one node or at all that hear each other."""
         if self.rng.random() < 0.4:
-            self.cluster.expire(self.rng.choice(HONEST), TimerId.VIEW)
+            self.cluster.expire(self.rng.choice(self.honest), TimerId.VIEW)
             return
-        hearing = [index for index in HONEST if index != self.deaf]
+        hearing = [index for index in self.honest if index != self.deaf]
         top = max(self.cluster.state(index).view for index in hearing)
         wants = top + self.rng.choice((0, 1, 1, 1, 2, 3))
         for index in hearing:
-            for peer in (LIAR, *hearing):
+            for peer in (self.liar, *hearing):
                 if peer != index:
                     status = self.cluster.build_status(index, peer, wants=wants)
                     self.cluster[index].receive(peer, status)
@@ -112,22 +113,22 @@ class Explorer:
 
     def tell(self) -> None:
         self.cluster.world.run_until(self.cluster.world.now_ms + 250)
-        self.cluster[self.rng.choice(HONEST)].feed_status()
+        self.cluster[self.rng.choice(self.honest)].feed_status()
 
     def deafen(self) -> None:
-        self.deaf = self.rng.choice((-1, -1, *HONEST))
+        self.deaf = self.rng.choice((-1, -1, *self.honest))
 
     def submit(self) -> None:
         self.words += 1
-        to = self.rng.sample(HONEST, self.rng.randint(1, 3))
+        to = self.rng.sample(self.honest, self.rng.randint(1, 3))
         self.cluster.submit(b"word %d" % self.words, to=to)
 
     def restart(self) -> None:
-        index = self.rng.choice(HONEST)
+        index = self.rng.choice(self.honest)
         node = self.cluster[index]
         node.crash()
         node.boot()
-        for other in (*HONEST, LIAR):
+        for other in (*self.honest, self.liar):
             if other != index:
                 status = self.cluster.build_status(index, other, wants=0)
                 node.receive(other, replace(status, echo=self.cluster.state(index).nonce))
@@ -136,51 +137,51 @@ class Explorer:
 
     def vote(self) -> None:
         """Vote in any view for any block of a height that somebody is deciding."""
-        state = self.cluster.state(self.rng.choice(HONEST))
+        state = self.cluster.state(self.rng.choice(self.honest))
         known = [block for block in self.blocks.values() if block.header.height == state.height]
         if not known:
             return
         block = self.rng.choice(known).block_hash
         kind = self.rng.choice((Prepare, Commit))
-        message = self.cluster.vote(kind, LIAR, LIAR, state.height, self._pick_view(state), block)
-        self.cluster.inject(self._pick_targets(), LIAR, message)
+        message = self.cluster.vote(kind, self.liar, self.liar, state.height, self._pick_view(state), block)
+        self.cluster.inject(self._pick_targets(), self.liar, message)
 
     def change(self) -> None:
         """VIEW-CHANGE with nothing, or with any P that can be put together."""
-        state = self.cluster.state(self.rng.choice(HONEST))
+        state = self.cluster.state(self.rng.choice(self.honest))
         view = self._pick_view(state)
         message = self._build_view_change(state, view)
-        self.cluster.inject(self._pick_targets(), LIAR, message)
+        self.cluster.inject(self._pick_targets(), self.liar, message)
         self.view_changes.append(message)
 
     def lead(self) -> None:
         """NEW-VIEW over any Q of the VIEW-CHANGEs ever sent, mine made to measure."""
-        state = self.cluster.state(self.rng.choice(HONEST))
+        state = self.cluster.state(self.rng.choice(self.honest))
         views = {item.body.view for item in self.view_changes if item.body.view >= state.view}
-        mine = [view for view in sorted(views) if rules.get_leader(state, View(view)) == LIAR]
+        mine = [view for view in sorted(views) if rules.get_leader(state, View(view)) == self.liar]
         if not mine:
             return
         view = self.rng.choice(mine)
         chosen: dict[int, ViewChange] = {}
         for item in self.rng.sample(self.view_changes, len(self.view_changes)):
-            if item.body.view == view and item.signer != LIAR:
+            if item.body.view == view and item.signer != self.liar:
                 is_here = item.body.height == state.height
                 if is_here or self.rng.random() < 0.3:
                     chosen.setdefault(item.signer, item)
         if self.rng.random() < 0.9:
-            chosen[LIAR] = self._build_view_change(state, view)
+            chosen[self.liar] = self._build_view_change(state, view)
         signers = sorted(self.rng.sample(sorted(chosen), min(len(chosen), state.quorum)))
         listed = [chosen[signer] for signer in signers]
-        message = self.cluster.new_view(LIAR, LIAR, listed, state.height, view)
-        self.cluster.inject(self._pick_targets(), LIAR, message)
+        message = self.cluster.new_view(self.liar, self.liar, listed, state.height, view)
+        self.cluster.inject(self._pick_targets(), self.liar, message)
 
     def propose(self) -> None:
         """Propose a known or a new block in any view of mine, other ones to others."""
-        state = self.cluster.state(self.rng.choice(HONEST))
-        views = [view for view in range(state.view, state.view + 5) if rules.get_leader(state, View(view)) == LIAR]
+        state = self.cluster.state(self.rng.choice(self.honest))
+        views = [view for view in range(state.view, state.view + 5) if rules.get_leader(state, View(view)) == self.liar]
         if not views:
             return
-        for targets in ([0], [1], [2]):
+        for targets in ([index] for index in self.honest):
             if self.rng.random() < 0.3:
                 continue
             if all(node.head.height + 1 != state.height for node in self.cluster.honest):
@@ -188,14 +189,14 @@ class Explorer:
             known = [block for block in self.blocks.values() if block.header.height == state.height]
             block = self._build_block(state) if not known or self.rng.random() < 0.4 else self.rng.choice(known)
             self.blocks[block.block_hash] = block
-            for index in HONEST:
+            for index in self.honest:
                 if self.cluster[index].head.height + 1 == block.header.height:
                     self.cluster[index].contents[block.block_hash] = block
-            self.cluster.inject(targets, LIAR, self.cluster.proposal(LIAR, LIAR, block, views[0]))
+            self.cluster.inject(targets, self.liar, self.cluster.proposal(self.liar, self.liar, block, views[0]))
 
     def _build_view_change(self, state: State, view: int) -> ViewChange:
         prepared = self._pick_prepared(state, view) if self.rng.random() < 0.4 else None
-        return self.cluster.view_change(LIAR, LIAR, state, view, prepared)
+        return self.cluster.view_change(self.liar, self.liar, state, view, prepared)
 
     def _build_block(self, state: State) -> BlockContent:
         """A fresh block on the head of a node, with the best certificate that can be put together for
@@ -206,7 +207,7 @@ class Explorer:
         return ledger.build_content(
             node.head,
             certificate,
-            proposer=ledger.compute_key(LIAR),
+            proposer=ledger.compute_key(self.liar),
             timestamp_ms=max(node.wall_ms, node.head.content.header.timestamp_ms + 1),
             items=((sha256(b"lie %d" % self.words), bytes(64)),),
         )
@@ -232,14 +233,14 @@ class Explorer:
     def _complete(
         self, kind: type[Prepare] | type[Commit], height: int, view: int, block: bytes, votes: dict[int, VoteSignature]
     ) -> tuple[VoteSignature, ...]:
-        own = self.cluster.vote(kind, LIAR, LIAR, height, view, Hash(block))
-        return tuple(sorted((*votes.values(), (LIAR, own.signature))))
+        own = self.cluster.vote(kind, self.liar, self.liar, height, view, Hash(block))
+        return tuple(sorted((*votes.values(), (self.liar, own.signature))))
 
     def _pick_view(self, state: State) -> int:
         return max(state.view + self.rng.choice((-1, 0, 0, 0, 1)), 0)
 
     def _pick_targets(self) -> list[int]:
-        return self.rng.sample(HONEST, self.rng.randint(1, 3))
+        return self.rng.sample(self.honest, self.rng.randint(1, 3))
 
     def _listen(self) -> None:
         """Learn every honest signature that is on its way to anybody."""

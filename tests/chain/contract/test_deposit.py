@@ -8,6 +8,7 @@ from chain.contract.custody_tables import DEPOSIT, INSTRUCTION_RETURN
 from chain.contract.events import MemberReinstated
 from chain.contract.shares import is_covered
 from chain.contract.tables import (
+    MEMBER,
     MEMBER_QUEUED,
     MEMBER_SHARING,
     MEMBER_VERIFIED,
@@ -123,6 +124,14 @@ def test_money_that_names_nobody_goes_back_within_five_days(code: int | None) ->
     assert record.deposit == (ACCOUNT_NAME, item.booking_day, item.ref_token)
     assert world.acknowledge(instruction).items == (SUCCESS,)
     assert (world.pool.outgoing, world.pool.cash) == (0, 0)
+
+
+def test_l5_money_on_one_pools_account_is_never_credited_in_another_pool() -> None:
+    world = World()
+    member = world.apply("a")
+    world.state.put(MEMBER, replace(world.member(member), pool=1), member)
+    world.credit(member, 500)
+    assert (world.pool.unmatched, world.member(member).cash) == (500, 0)
 
 
 def test_a_failed_return_is_unmatched_again_and_tried_again() -> None:

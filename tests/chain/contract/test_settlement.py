@@ -7,11 +7,13 @@ from chain.contract.claim_tables import CLAIM, CLAIM_SETTLED
 from chain.contract.events import PlanStatusChanged
 from chain.contract.settlement_check import verify_settlement
 from chain.contract.settlement_items import add_item
+from chain.contract.settlement_math import CostItem, share_out
 from chain.contract.settlement_tables import PERIOD_NOTICE, PERIOD_OPEN, SHARE_STEP, ItemRecord, SettlementRecord
 from chain.contract.tables import MEMBER, PLAN_ACTIVE, PLAN_WIND_DOWN
 from chain.errors import InvariantViolation, ProofError
-from chain.trie import decode_root
+from chain.trie import decode_root, sum_key
 from chain.trie_proof import verify_range_proof
+from chain.types import ZERO_HASH
 from tests.chain.contract.world import PLAN_NAME, World, build_terms, name_hash
 
 NOTICE, CHARGE, NEXT_NOTICE, NEXT_CHARGE = 20_491, 20_498, 20_505, 20_512
@@ -125,6 +127,38 @@ def test_a_record_with_other_items_or_proofs_is_refused() -> None:
     for record in tamper(world.settlement(0)):
         with pytest.raises(ProofError):
             verify_settlement(record, world.terms.pool)
+
+
+def forge(world: World, record: SettlementRecord, per: int) -> SettlementRecord:
+    """Return a record that charges another sum, with true proofs and everything else computed to fit it."""
+    # Nothing changed the tree since the charge.
+    tree = world.state.tree((PLAN_NAME, 0))
+    at_index, above = tree.range_sums(0), tree.range_sums(per)
+    collected = per * above.weight + at_index.weight_x - above.weight_x
+    items = [CostItem(amount=item.amount, fee_bp=item.fee_bp, is_carried=False) for item in record.items]
+    grants = share_out(items, cost=record.cost, available=collected)
+    return replace(
+        record,
+        per=per,
+        collected=collected,
+        part_paid=collected - per * above.weight,
+        units_full=above.weight,
+        units_part=at_index.weight - above.weight,
+        carry_after=collected - sum(grant.amount + grant.fee for grant in grants),
+        items=tuple(
+            replace(item, granted=grant.amount, fee=grant.fee) for item, grant in zip(record.items, grants, strict=True)
+        ),
+        proofs=tuple(tree.prove(sum_key(x=x, pseudonym=ZERO_HASH)) for x in (0, per, per - 1)),
+    )
+
+
+def test_a_charge_that_is_not_the_least_one_that_funds_the_need_is_refused() -> None:
+    world = build_charged()
+    record = world.settlement(0)
+    verify_settlement(forge(world, record, record.per), world.terms.pool)
+    for per in (record.per + 1, record.per + 40, record.per - 1, 500):
+        with pytest.raises(ProofError):
+            verify_settlement(forge(world, record, per), world.terms.pool)
 
 
 def test_a_platform_that_reports_fewer_members_is_refused() -> None:
