@@ -5,14 +5,12 @@ import importlib
 import pkgutil
 import re
 import shlex
+import tomllib
 import typing
-from functools import cache
 from pathlib import Path
 
 import msgspec
 import pytest
-import typer.main
-from typer.core import TyperArgument, TyperGroup, TyperOption
 
 import chain
 from chain.catalogue import get_entries
@@ -28,12 +26,22 @@ from chain.validators import compute_faults_max, compute_quorum
 from consensus.describe import Description
 from explorer.app import build_app
 from explorer.settings import ExplorerSettings
-from node.cli import app as command_line
+from node import genesis_files
 from node.config import NodeConfig
 from node.metrics import NodeMetrics
 from node.submit_api import build_submit_router
 from node.wire import build_frame_kinds
 from tests.conftest import REPOSITORY
+from tests.doc_pages import (
+    check_command,
+    cut,
+    find_section,
+    list_code,
+    list_commands,
+    list_tests,
+    read,
+    read_rows,
+)
 from tests.explorer.world import Condition, World
 from tests.node.test_submit_api import Desk
 
@@ -50,55 +58,6 @@ PITFALLS = (
 NOT_COVERED = ("Cannot happen: ", "Not in this version: ")
 """How the row of a pitfall without a test begins."""
 ADR_LINES_MAX = 40
-
-
-@cache
-def read(page: str) -> str:
-    return (REPOSITORY / page).read_text(encoding="utf-8")
-
-
-def cut(page: str, name: str) -> str:
-    """Return what lies between <!-- name --> and <!-- /name -->."""
-    found = re.search(rf"<!-- {name} -->\n(.*?)<!-- /{name} -->", read(page), re.DOTALL)
-    assert found, f"{page} has no part {name}"
-    return found[1]
-
-
-def read_rows(text: str) -> list[list[str]]:
-    """Return the cells of all rows of tables, without their heads."""
-    lines = [line for line in text.splitlines() if line.startswith("|")]
-    heads = {place - 1 for place, line in enumerate(lines) if re.fullmatch(r"[|\s:-]+", line)}
-    rows = [line for place, line in enumerate(lines) if place not in heads and place - 1 not in heads]
-    return [[cell.strip() for cell in re.split(r"(?<!\\)\|", _hide(row))[1:-1]] for row in rows]
-
-
-def _hide(row: str) -> str:
-    """Write the bars inside code spans in another way: they part no cells."""
-    return re.sub(r"`[^`]*`", lambda span: span[0].replace("|", "\u2016"), row)
-
-
-def find_section(page: str, title: str) -> str:
-    """Return the text under a heading, up to the next one of its level or above."""
-    found = re.search(rf"^(#+) {re.escape(title)}$", read(page), re.MULTILINE)
-    assert found, f"{page} has no section {title}"
-    rest = read(page)[found.end() :]
-    following = re.search(rf"^#{{1,{len(found[1])}}} ", rest, re.MULTILINE)
-    return rest[: following.start()] if following else rest
-
-
-def list_code(text: str) -> list[str]:
-    return re.findall(r"`([^`\n]+)`", text)
-
-
-@cache
-def list_tests() -> frozenset[str]:
-    """Return the names of all test functions."""
-    names: list[str] = []
-    for path in (REPOSITORY / "tests").rglob("test_*.py"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_"):
-                names.append(node.name)
-    return frozenset(names)
 
 
 # --- all pages --------------------------------------------------------------------------------------------------------
@@ -137,36 +96,6 @@ def test_page_names_no_place_of_one_machine(page: str) -> None:
     assert not re.search(r"(?<![\w.])/(work|home|root|tmp/[a-z0-9])", read(page).replace("--tmpfs /tmp", ""))
 
 
-def list_commands(page: str) -> list[list[str]]:
-    """Return the words of each command line in the fenced blocks of a page."""
-    blocks = re.findall(r"^ *```(?:sh|bash|console)\n(.*?)^ *```", read(page), re.DOTALL | re.MULTILINE)
-    lines = [line.strip().removeprefix("$ ") for block in blocks for line in block.replace("\\\n", " ").splitlines()]
-    return [shlex.split(line, comments=True) for line in lines if line and not line.startswith("#")]
-
-
-def check_command(words: list[str]) -> None:
-    """Walk the command line's tree of commands; raise where a command or an option is not there."""
-    command = typer.main.get_command(command_line)
-    rest = words[1:]
-    while rest and not rest[0].startswith("-") and isinstance(command, TyperGroup):
-        assert rest[0] in command.commands, words
-        command = command.commands[rest[0]]
-        rest = rest[1:]
-    options = {name: item for item in command.params if isinstance(item, TyperOption) for name in item.opts}
-    arguments = [item for item in command.params if isinstance(item, TyperArgument)]
-    values = 0
-    while rest:
-        word = rest.pop(0)
-        name, given, _ = word.partition("=")
-        if not word.startswith("--"):
-            values += 1
-        elif word != "--help":
-            assert name in options, f"{word} in {words}"
-            if not options[name].is_flag and not given:
-                rest.pop(0)
-    assert values <= len(arguments) or any(item.nargs < 0 for item in arguments), f"too many arguments: {words}"
-
-
 @pytest.mark.parametrize("page", REFERENCES)
 def test_every_command_of_a_page_exists(page: str) -> None:
     targets = re.findall(r"^([a-z]+):", read("Makefile"), re.MULTILINE)
@@ -187,6 +116,15 @@ def test_every_command_in_the_text_of_a_page_exists(page: str) -> None:
             check_command(shlex.split(code))
         elif code.startswith("make "):
             assert code.split()[1] in re.findall(r"^([a-z]+):", read("Makefile"), re.MULTILINE), code
+
+
+@pytest.mark.parametrize("page", REFERENCES)
+def test_python_of_a_page_compiles_and_imports_what_exists(page: str) -> None:
+    for block in re.findall(r"^```python\n(.*?)^```", read(page), re.DOTALL | re.MULTILINE):
+        for node in ast.walk(ast.parse(block)):
+            if isinstance(node, ast.ImportFrom) and node.module:
+                module = importlib.import_module(node.module)
+                assert all(hasattr(module, item.name) for item in node.names), node.module
 
 
 def test_command_of_the_image_exists() -> None:
@@ -226,6 +164,16 @@ def show_default(value: object) -> str:
             return "required"
 
 
+def test_genesis_file_of_the_page_has_the_fields_that_are_read() -> None:
+    found = re.search(r"^ *```toml\n(.*?)^ *```", read("docs/operations.md"), re.DOTALL | re.MULTILINE)
+    assert found
+    parts = tomllib.loads(found[1])
+    plans = parts.pop("plans")
+    assert set(parts) <= {field.name for field in msgspec.structs.fields(genesis_files._Parts)}
+    assert set(parts["parameters"]) <= {field.name for field in msgspec.structs.fields(Parameters)}
+    assert [set(plan) for plan in plans] == [{field.name for field in msgspec.structs.fields(genesis_files._PlanPart)}]
+
+
 def test_configuration_table_is_that_of_the_node() -> None:
     text = read("docs/operations.md").partition("<!-- config -->")[2].partition("\n## ")[0]
     shown = {row[0].strip("`"): row[1] for row in read_rows(text)}
@@ -243,6 +191,17 @@ def test_metrics_table_is_that_of_the_node() -> None:
     names = re.findall(r"^# HELP (gongji_\S+)", text.decode(), re.MULTILINE)
     expected = {name for name in names if not name.endswith("_created")}
     assert {row[0].strip("`") for row in read_rows(cut("docs/operations.md", "metrics"))} == expected
+
+
+def test_metric_that_nothing_fills_is_shown_as_such() -> None:
+    used = "\n".join(path.read_text(encoding="utf-8") for path in (REPOSITORY / "node").glob("*.py"))
+    metrics = NodeMetrics(version="0", chain_id="", validator="")
+    attributes = {name: getattr(value, "_name", None) for name, value in vars(metrics).items()}
+    rows = {row[0].strip("`").removesuffix("_total"): row[1] for row in read_rows(cut("docs/operations.md", "metrics"))}
+    for attribute, name in attributes.items():
+        if isinstance(name, str) and name in rows and not attribute.startswith("_"):
+            is_filled = re.search(rf"\.{attribute}\.(?:set|inc|observe|labels)\(", used) is not None
+            assert is_filled != ("not filled" in rows[name]), name
 
 
 def test_conditions_of_readiness_are_those_of_the_node() -> None:

@@ -4,6 +4,7 @@ Pool terms never change for the worse for a payer while the pool lives; pinned t
 """
 
 import tomllib
+from itertools import pairwise
 from typing import Annotated
 
 import msgspec
@@ -110,7 +111,9 @@ def load_terms(toml_text: str) -> PlanTerms:
     if unknown:
         raise ConfigError(field=unknown[0], reason="there is no such field")
     benefits = [
-        [row.get(name) for name in Benefit.__struct_fields__] for row in table.get("benefit", ()) if isinstance(row, dict)
+        [row.get(name) for name in Benefit.__struct_fields__]
+        for row in table.get("benefit", ())
+        if isinstance(row, dict)
     ]
     unpaid = table.get("unpaid")
     if unpaid not in _UNPAID:
@@ -154,7 +157,7 @@ def validate_terms(terms: PlanTerms) -> None:
     if pool.jury_size % 2 == 0:
         raise ConfigError(field="jury_size", reason="must be odd")
     for benefits in (terms.pinned.benefits, pool.benefit_ceiling):
-        for before, after in zip(benefits, benefits[1:], strict=False):
+        for before, after in pairwise(benefits):
             if after.age_from_years != before.age_to_years + 1:
                 raise ConfigError(field="benefit", reason="age bands must follow each other without a gap")
         if any(band.age_to_years < band.age_from_years for band in benefits):

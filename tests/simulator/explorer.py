@@ -40,6 +40,7 @@ class Explorer:
         self.blocks: dict[bytes, BlockContent] = {}
         self.words = 0
         self.deaf = -1
+        self.mute = -1
         self.moves: tuple[tuple[int, Callable[[], None]], ...] = (
             (50, self.deliver),
             (6, self.deliver_all_of_a_kind),
@@ -47,9 +48,11 @@ class Explorer:
             (3, self.wish),
             (5, self.tell),
             (2, self.deafen),
+            (4, self.isolate_who_decides),
+            (12, self.support),
             (4, self.submit),
             (1, self.restart),
-            (8, self.vote),
+            (2, self.vote),
             (4, self.change),
             (6, self.lead),
             (5, self.propose),
@@ -72,7 +75,7 @@ class Explorer:
         """Deliver some messages in any order; now and then one comes again later."""
         for _ in range(self.rng.choice((1, 3, 10, 30))):
             mail = self.cluster.world.mail
-            open_mail = [item for item in mail if item.target != self.deaf]
+            open_mail = [item for item in mail if item.target != self.deaf and item.source != self.mute]
             if not open_mail:
                 return
             item = self.rng.choice(open_mail)
@@ -101,7 +104,7 @@ class Explorer:
         if self.rng.random() < 0.4:
             self.cluster.expire(self.rng.choice(self.honest), TimerId.VIEW)
             return
-        hearing = [index for index in self.honest if index != self.deaf]
+        hearing = [index for index in self.honest if index not in {self.deaf, self.mute}]
         top = max(self.cluster.state(index).view for index in hearing)
         wants = top + self.rng.choice((0, 1, 1, 1, 2, 3))
         for index in hearing:
@@ -115,8 +118,27 @@ class Explorer:
         self.cluster.world.run_until(self.cluster.world.now_ms + 250)
         self.cluster[self.rng.choice(self.honest)].feed_status()
 
+    def isolate_who_decides(self) -> None:
+        """Give one node every COMMIT there is for it, then cut it off: nobody else knows what it decided."""
+        target = self.rng.choice(self.honest)
+        before = self.cluster[target].head.height
+        state = self.cluster.state(target)
+        if state.proposal is not None:
+            body = state.proposal.content.block_hash
+            vote = self.cluster.vote(Commit, self.liar, self.liar, state.height, state.view, body)
+            self.cluster.inject([target], self.liar, vote)
+        for item in [mail for mail in self.cluster.world.mail if mail.target == target]:
+            if isinstance(item.message, Commit):
+                self.cluster.world.mail.remove(item)
+                self.cluster[target].receive(item.source, item.message)
+                self.cluster.settle()
+        if self.cluster[target].head.height > before:
+            self.deaf = self.mute = target
+            self.cluster.drop((Commit, Status))
+
     def deafen(self) -> None:
         self.deaf = self.rng.choice((-1, -1, *self.honest))
+        self.mute = self.rng.choice((-1, -1, self.deaf, *self.honest))
 
     def submit(self) -> None:
         self.words += 1
@@ -134,6 +156,19 @@ class Explorer:
                 node.receive(other, replace(status, echo=self.cluster.state(index).nonce))
 
     # --- the liar ---
+
+    def support(self) -> None:
+        """Vote for what a node has before it, in both phases."""
+        target = self.rng.choice(self.honest)
+        state = self.cluster.state(target)
+        if state.proposal is None:
+            return
+        block = state.proposal.content.block_hash
+        targets = [index for index in self.honest if index not in {self.deaf, self.mute}]
+        for kind in (Prepare, Commit):
+            if self.rng.random() < 0.8:
+                message = self.cluster.vote(kind, self.liar, self.liar, state.height, state.view, block)
+                self.cluster.inject(targets, self.liar, message)
 
     def vote(self) -> None:
         """Vote in any view for any block of a height that somebody is deciding."""
@@ -158,7 +193,7 @@ class Explorer:
         """NEW-VIEW over any Q of the VIEW-CHANGEs ever sent, mine made to measure."""
         state = self.cluster.state(self.rng.choice(self.honest))
         views = {item.body.view for item in self.view_changes if item.body.view >= state.view}
-        mine = [view for view in sorted(views) if rules.get_leader(state, View(view)) == self.liar]
+        mine = [view for view in sorted(views) if self._leads(state, view)]
         if not mine:
             return
         view = self.rng.choice(mine)
@@ -176,23 +211,35 @@ class Explorer:
         self.cluster.inject(self._pick_targets(), self.liar, message)
 
     def propose(self) -> None:
-        """Propose a known or a new block in any view of mine, other ones to others."""
+        """Propose a known or a new block in a view of mine, the same to all or other ones to others."""
         state = self.cluster.state(self.rng.choice(self.honest))
-        views = [view for view in range(state.view, state.view + 5) if rules.get_leader(state, View(view)) == self.liar]
+        views = [view for view in range(state.view, state.view + 5) if self._leads(state, view)]
         if not views:
             return
-        for targets in ([index] for index in self.honest):
-            if self.rng.random() < 0.3:
+        one = self._pick_block(state)
+        is_one = self.rng.random() < 0.6
+        for index in self.honest:
+            block = one if is_one else self._pick_block(state)
+            if block is None or self.rng.random() < 0.2:
                 continue
-            if all(node.head.height + 1 != state.height for node in self.cluster.honest):
-                return
-            known = [block for block in self.blocks.values() if block.header.height == state.height]
-            block = self._build_block(state) if not known or self.rng.random() < 0.4 else self.rng.choice(known)
-            self.blocks[block.block_hash] = block
-            for index in self.honest:
-                if self.cluster[index].head.height + 1 == block.header.height:
-                    self.cluster[index].contents[block.block_hash] = block
-            self.cluster.inject(targets, self.liar, self.cluster.proposal(self.liar, self.liar, block, views[0]))
+            for holder in self.honest:
+                if self.cluster[holder].head.height + 1 == block.header.height:
+                    self.cluster[holder].contents[block.block_hash] = block
+            message = self.cluster.proposal(self.liar, self.liar, block, views[0])
+            self.cluster.inject([index], self.liar, message)
+
+    def _leads(self, state: State, view: int) -> bool:
+        return rules.get_leader(state, View(view)) == self.liar
+
+    def _pick_block(self, state: State) -> BlockContent | None:
+        known = [block for block in self.blocks.values() if block.header.height == state.height]
+        if known and self.rng.random() < 0.5:
+            return self.rng.choice(known)
+        if all(node.head.height + 1 != state.height for node in self.cluster.honest):
+            return None
+        block = self._build_block(state)
+        self.blocks[block.block_hash] = block
+        return block
 
     def _build_view_change(self, state: State, view: int) -> ViewChange:
         prepared = self._pick_prepared(state, view) if self.rng.random() < 0.4 else None

@@ -192,7 +192,7 @@ def test_ageing_out_in_the_window_waits_for_the_drain() -> None:
 def test_a_date_is_no_deadline_and_does_not_move_while_the_plan_is_stopped() -> None:
     world = World(start_day=20_790)
     member = world.join("old", 5_000, last_cover_year=2026)
-    world.advance_to(20_813)
+    world.advance_to(20_816)
     stop(world)
     world.advance_to(20_819)
     assert world.plan.status == PLAN_PAUSED
