@@ -1,7 +1,8 @@
 """Detached blobs that wait for their transaction: bounded, for an hour (api.md, Submitting).
 
 A blob is outside of all roots, so that erasing it changes no proof; validators need it to vote for the transaction
-that names it, and keep it in the database from that block on.
+that names it, and keep it in the database from that block on. Time here is monotonic: a wall clock that jumps neither
+drops what was promised to be held nor blocks the room for ever.
 """
 
 from collections import OrderedDict
@@ -14,11 +15,16 @@ from chain.errors import Refusal
 HOLD_MS = 3_600_000
 BYTES_MAX = 64 * 1024 * 1024
 """All ingress validators together; each has an equal share, and a full share is refused."""
+WANTED_BYTES_MAX = 8 * 1024 * 1024
+"""What this node asked for itself is taken beyond the share of who sends it, so much in all."""
+BLOB_COST_BYTES = 256
+"""Counted for each blob beside its bytes: a small one must not become a large heap (pitfalls A11)."""
 
 
 class _Held(Struct, frozen=True):
     data: bytes
     ingress: int
+    is_wanted: bool
     until_ms: int
 
 
@@ -27,7 +33,9 @@ class BlobPool:
 
     def __init__(self, *, ingress_count: int) -> None:
         self._held: OrderedDict[bytes, _Held] = OrderedDict()
-        self._bytes = [0] * ingress_count
+        """The next to go first."""
+        self._costs = [0] * ingress_count
+        self._wanted_cost = 0
 
     def __len__(self) -> int:
         return len(self._held)
@@ -35,37 +43,63 @@ class BlobPool:
     def __contains__(self, blob_hash: bytes) -> bool:
         return blob_hash in self._held
 
-    def add(self, data: bytes, *, ingress: int, wall_ms: int) -> tuple[int, bool]:
-        """Hold a blob; return (held until, whether it was here). Raises `Refusal` (pool_full)."""
-        self.expire(wall_ms)
+    def add(self, data: bytes, *, ingress: int, now_ms: int, is_wanted: bool = False) -> tuple[int, bool]:
+        """Hold a blob; return (ms that it is held from now, whether it was here). Raises `Refusal` (pool_full).
+
+        A blob that was here is held for the whole time again, in the share of who gave it last: nobody can keep
+        another's share full.
+        """
         blob_hash = sha256(data)
         known = self._held.get(blob_hash)
+        if known is not None and known.ingress == ingress:
+            self.renew(blob_hash, now_ms=now_ms)
+            return HOLD_MS, True
+        cost = len(data) + BLOB_COST_BYTES
+        has_room = self._costs[ingress] + cost <= BYTES_MAX // len(self._costs)
         if known is not None:
-            return known.until_ms, True
-        if self._bytes[ingress] + len(data) > BYTES_MAX // len(self._bytes):
-            raise Refusal("pool_full", blob_bytes=self._bytes[ingress], ingress=ingress)
-        self._held[blob_hash] = _Held(data=data, ingress=ingress, until_ms=wall_ms + HOLD_MS)
-        self._bytes[ingress] += len(data)
-        return wall_ms + HOLD_MS, False
+            if not has_room:
+                return known.until_ms - now_ms, True
+            self.remove(blob_hash)
+        elif not has_room and not (is_wanted and self._wanted_cost + cost <= WANTED_BYTES_MAX):
+            raise Refusal("pool_full", blob_bytes=self._costs[ingress], ingress=ingress)
+        held = _Held(data=data, ingress=ingress, is_wanted=not has_room, until_ms=now_ms + HOLD_MS)
+        self._held[blob_hash] = held
+        self._count(held, cost)
+        return HOLD_MS, known is not None
+
+    def _count(self, held: _Held, cost: int) -> None:
+        if held.is_wanted:
+            self._wanted_cost += cost
+        else:
+            self._costs[held.ingress] += cost
 
     def get(self, blob_hash: bytes) -> bytes | None:
         """Return a held blob."""
         held = self._held.get(blob_hash)
         return None if held is None else held.data
 
+    def renew(self, blob_hash: bytes, *, now_ms: int) -> bool:
+        """Hold a blob for the whole time again, because something needs it; return whether it is here."""
+        held = self._held.pop(blob_hash, None)
+        if held is None:
+            return False
+        until_ms = now_ms + HOLD_MS
+        self._held[blob_hash] = _Held(
+            data=held.data, ingress=held.ingress, is_wanted=held.is_wanted, until_ms=until_ms
+        )
+        return True
+
     def remove(self, blob_hash: bytes) -> None:
-        """Let go of a blob that is in the database now."""
+        """Let go of a blob that is in the database now, or that nobody waits for."""
         held = self._held.pop(blob_hash, None)
         if held is not None:
-            self._bytes[held.ingress] -= len(held.data)
+            self._count(held, -len(held.data) - BLOB_COST_BYTES)
 
-    def expire(self, wall_ms: int) -> list[bytes]:
-        """Let go of what has waited too long; return the hashes."""
-        expired = []
-        while self._held:
-            blob_hash, held = next(iter(self._held.items()))
-            if held.until_ms > wall_ms:
+    def find_due(self, now_ms: int) -> list[bytes]:
+        """Return the hashes of what has waited for the whole time; the caller renews or removes each."""
+        due = []
+        for blob_hash, held in self._held.items():
+            if held.until_ms > now_ms:
                 break
-            self.remove(blob_hash)
-            expired.append(blob_hash)
-        return expired
+            due.append(blob_hash)
+        return due

@@ -14,7 +14,6 @@ from rich.live import Live
 from rich.text import Text
 
 from chain.clock import ClockPoint
-from chain.contract.terms import PlanTerms
 from chain.crypto import SigningKey
 from chain.errors import ConfigError
 from chain.genesis import Genesis, Parameters
@@ -37,6 +36,8 @@ DAY_WALL_MS = 700
 VALIDITY_WINDOW_MS = 14 * DAY_MS
 """Some ten seconds of wall time in the fast part."""
 IDLE_INTERVAL_MS = 250
+REVEALS = 2**18
+"""Links of each validator's randomness chain, one for each block that it will ever propose: three idle days."""
 TENURE = 10
 """A draw needs reveals of f + 1 proposers: short turns bring them within a few days of the fast part."""
 BOOKS_NAME = "demo-books.json"
@@ -60,6 +61,7 @@ class DevnetOptions(Struct, frozen=True):
     is_fresh: bool = False
     """Remove an earlier network in the folder."""
     script: Script = Script()
+    reveal_length: int = REVEALS
 
 
 def build_demo_clock(*, wall_ms: int, days: int) -> tuple[ClockPoint, ...]:
@@ -73,9 +75,7 @@ def build_demo_clock(*, wall_ms: int, days: int) -> tuple[ClockPoint, ...]:
     )
 
 
-def create_network(
-    directory: Path, *, nodes: int, port: int, days: int | None, terms: PlanTerms | None = None
-) -> Devnet:
+def create_network(directory: Path, *, nodes: int, port: int, days: int | None, reveal_length: int = REVEALS) -> Devnet:
     """Create a network with the demo plan; with `days`, on the demo's clock, else on the wall clock.
 
     Raises `ConfigError` where the folder holds a network already or a value does not fit.
@@ -86,7 +86,7 @@ def create_network(
         directory,
         nodes=nodes,
         base_port=port,
-        plans=((PLAN_NAME, ACCOUNT_NAME, load_plan("plan-demo") if terms is None else terms),),
+        plans=((PLAN_NAME, ACCOUNT_NAME, load_plan("plan-demo")),),
         time_ms=START_MS if is_demo else wall_ms,
         clock=build_demo_clock(wall_ms=wall_ms, days=days) if days is not None else (),
         parameters=Parameters(
@@ -94,6 +94,7 @@ def create_network(
             tenure=TENURE,
             validity_window_ms=VALIDITY_WINDOW_MS if is_demo else 3_600_000,
         ),
+        reveal_length=reveal_length,
     )
 
 
@@ -118,7 +119,13 @@ def prepare(options: DevnetOptions, console: Console) -> tuple[Devnet, bool]:
         shutil.rmtree(directory)
     if not (directory / MANIFEST).exists():
         days = options.script.days if options.is_demo else None
-        devnet = create_network(directory, nodes=options.nodes, port=options.port, days=days)
+        devnet = create_network(
+            directory,
+            nodes=options.nodes,
+            port=options.port,
+            days=days,
+            reveal_length=options.reveal_length,
+        )
         console.print(f"made a network of {options.nodes} nodes in {directory}")
         return devnet, True
     if options.is_exit and options.is_demo:
@@ -163,7 +170,7 @@ async def _run(
         loop.add_signal_handler(number, stop)
     status = StatusLine(processes, clock_note=describe_clock(genesis))
     try:
-        await asyncio.to_thread(processes.wait_alive)
+        await asyncio.to_thread(processes.wait_alive, should_stop=lambda: stopped)
         with open_display(console) as refresh:
             async with asyncio.TaskGroup() as tasks:
                 line = tasks.create_task(status.run(refresh))

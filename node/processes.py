@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
@@ -141,11 +141,11 @@ class NodeProcesses:
                     detail=f"{node.url} ended with {node.exit_code}; {node.log_path} ends:\n{node.read_log_tail()}"
                 )
 
-    def wait_alive(self, timeout_s: float = READY_SECONDS) -> None:
-        """Wait until every node answers; raise `NodeUnreachable` where one ends or stays silent."""
+    def wait_alive(self, timeout_s: float = READY_SECONDS, *, should_stop: Callable[[], bool] = lambda: False) -> None:
+        """Wait until every node answers or `should_stop`; raise `NodeUnreachable` where one ends or stays silent."""
         deadline = time.monotonic() + timeout_s
         for node in self.nodes:
-            while not is_alive(node.url):
+            while not should_stop() and not is_alive(node.url):
                 self.check_alive()
                 if time.monotonic() > deadline:
                     raise NodeUnreachable(detail=f"{node.url} does not answer after {timeout_s} s")

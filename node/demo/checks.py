@@ -166,9 +166,7 @@ def _check_story(report: Report, days: int) -> list[Check]:
         ("members topped up in the grace periods", report.credits.reinstated, SUSPENSIONS_DAYS_MIN),
     )
     return [
-        Check(name=name, detail=str(count), is_met=count > 0)
-        for name, count, days_min in story
-        if days >= days_min
+        Check(name=name, detail=str(count), is_met=count > 0) for name, count, days_min in story if days >= days_min
     ]
 
 

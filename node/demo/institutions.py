@@ -20,7 +20,7 @@ from node.demo.bank import compute_person_index, pair_items, split
 from node.demo.orders import ErrandName, Errands, Order, Outcome
 from node.demo.population import derive_token
 from node.demo.registry import Application, Diagnosis, Registry
-from node.demo.world import ClaimView, World
+from node.demo.world import BatchView, ClaimView, World
 
 REFUSAL_REASON = 7
 CERTIFICATE_DAYS = 2
@@ -28,6 +28,8 @@ CERTIFICATE_DAYS = 2
 NOTICE_FULL_DAYS = 3
 SEATS = 2
 """Firms drawn for a claim; in the demo they never differ, so no third one is asked."""
+PERIODS_UNSIGNED_MAX = 2
+"""Older batches were signed long ago, perhaps by an earlier performance."""
 CLAUSES_MET, CLAUSES_NOT_MET = ("3.1",), ("3.1", "5.2")
 
 
@@ -47,6 +49,13 @@ class Institution:
 
     def _order(self, name: ErrandName, order_call: Order) -> list[Order]:
         return [order_call] if self.errands.begin(name, self._today) else []
+
+    def _sign_batch(self, batch: BatchView, world: World) -> list[Order]:
+        if batch.period < world.plan.period - PERIODS_UNSIGNED_MAX:
+            return []
+        name = ("batch", batch.period)
+        call = BatchSign(plan=world.plan_name, pool=0, period=batch.period, batch_root=batch.root)
+        return self._order(name, Order(call=call, key=self.key, on_outcome=self._finisher(name)))
 
     def _finisher(self, name: ErrandName) -> "Finisher":
         return Finisher(self, name)
@@ -79,9 +88,7 @@ class Platform(Institution):
         for claim in world.claims:
             orders += self._decide_claim(claim)
         for batch in world.batches:
-            name = ("batch", batch.period)
-            call = BatchSign(plan=world.plan_name, pool=0, period=batch.period, batch_root=batch.root)
-            orders += self._order(name, Order(call=call, key=self.key, on_outcome=self._finisher(name)))
+            orders += self._sign_batch(batch, world)
         return orders
 
     def _decide_applications(self) -> list[Order]:
@@ -155,11 +162,8 @@ class Auditor(Institution):
         else:
             self._noticed_on.clear()
         for batch in world.batches:
-            if (batch.period + 1) % self._auditors != self._order_number:
-                continue
-            name = ("batch", batch.period)
-            call = BatchSign(plan=world.plan_name, pool=0, period=batch.period, batch_root=batch.root)
-            orders += self._order(name, Order(call=call, key=self.key, on_outcome=self._finisher(name)))
+            if (batch.period + 1) % self._auditors == self._order_number:
+                orders += self._sign_batch(batch, world)
         return orders
 
     def _build_index(self, applications: list[Application]) -> Order:

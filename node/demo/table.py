@@ -12,7 +12,10 @@ YEAR_DAYS = 365
 
 def build_table(report: Report, *, days: int) -> Group:
     """Return the year as a table: one row for each settlement, then what a member and a year cost."""
-    table = Table(title="Settlements: members counted, yuan charged per head, collected, paid", caption=_build_caption(report, days))
+    table = Table(
+        title="Settlements: members counted, yuan charged per head, collected, paid",
+        caption=_build_caption(report, days),
+    )
     for name in (
         "charge day",
         "members",

@@ -1,4 +1,4 @@
-"""Bad input at a real node: a typed problem, and nothing changes (issue: "What it must do")."""
+"""Bad input at a real node: a typed problem, and nothing changes."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Killed nodes (issue: "What it must do"): the chain goes on, nothing acknowledged is lost, nothing runs twice."""
+"""Killed nodes: the chain goes on, nothing acknowledged is lost, nothing runs twice."""
 
 import time
 from pathlib import Path

@@ -17,7 +17,7 @@ START_MS = 1_766_970_000_000
 JOINING_MS = 20_000
 
 
-async def play(path: Path, *, days: int, members: int, seed: int = 1) -> tuple[Stage, Report]:
+async def play(path: Path, *, days: int, members: int, seed: int = 1, encore_days: int = 0) -> tuple[Stage, Report]:
     fast = START_MS + JOINING_MS
     clock = ((START_MS, START_MS), (fast, fast), (fast + days * 700, fast + days * DAY_MS))
     genesis = build_genesis(
@@ -34,6 +34,9 @@ async def play(path: Path, *, days: int, members: int, seed: int = 1) -> tuple[S
         await stage.tick()
     for _ in range(8):
         await stage.tick()
+    backend.step_ms = DAY_MS // 4
+    while world.demo_day < days + encore_days:
+        await stage.tick()
     report = build_report(chain)
     chain.close()
     return stage, report
@@ -41,17 +44,22 @@ async def play(path: Path, *, days: int, members: int, seed: int = 1) -> tuple[S
 
 def get_failing(stage: Stage, report: Report, days: int) -> list[str]:
     cast = stage.cast
-    checks = run_checks(
-        report, cast.bank.books, sent_in=cast.registry.paid_in, codes=stage.codes, days=days
-    )
+    checks = run_checks(report, cast.bank.books, sent_in=cast.registry.paid_in, codes=stage.codes, days=days)
     return [f"{check.name}: {check.detail}" for check in checks if not check.is_met]
 
 
 async def test_a_hundred_and_forty_days_end_with_every_check_met(tmp_path: Path) -> None:
-    stage, report = await play(tmp_path / "db", days=140, members=500)
+    stage, report = await play(tmp_path / "db", days=140, members=300)
     assert get_failing(stage, report, 140) == []
     assert report.pool.settlements == 9
     assert set(stage.codes) == {"success"}, "an actor asked for something that the contract refuses"
+
+
+async def test_the_bank_goes_on_posting_so_that_the_plan_never_freezes(tmp_path: Path) -> None:
+    """Without a statement for twelve days the plan freezes (contract 5): the encore is three weeks of real time."""
+    stage, report = await play(tmp_path / "db", days=20, members=60, encore_days=21)
+    assert report.plan_status == "active"
+    assert stage.cast.bank.books.closed_day >= stage.world.today - 2
 
 
 @pytest.mark.slow

@@ -119,7 +119,8 @@ class Explorer:
         self.cluster[self.rng.choice(self.honest)].feed_status()
 
     def isolate_who_decides(self) -> None:
-        """Give one node every COMMIT there is for it, then cut it off: nobody else knows what it decided."""
+        """Give one node every COMMIT there is for it, then cut it off: nobody else knows what it
+        decided."""
         target = self.rng.choice(self.honest)
         before = self.cluster[target].head.height
         state = self.cluster.state(target)

@@ -1,0 +1,121 @@
+"""The command line: what it offers, what it refuses, and its exit codes."""
+
+import re
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+from rich.console import Console
+from typer.testing import CliRunner
+
+from node.cli import app
+from node.cli_tx import EXIT_FAILED, EXIT_INPUT
+from node.devnet import (
+    DAY_WALL_MS,
+    JOINING_MS,
+    START_MS,
+    DevnetOptions,
+    build_demo_clock,
+    create_network,
+    prepare,
+)
+from node.genesis_files import load_genesis
+from node.keys import KeyKind, create_key
+
+runner = CliRunner()
+DAY_MS = 86_400_000
+COMMANDS = ("keys", "genesis", "init", "start", "devnet", "demo", "tx", "status")
+
+
+def get_help(*command: str) -> str:
+    result = runner.invoke(app, [*command, "--help"], env={"COLUMNS": "200", "TERM": "dumb"})
+    assert result.exit_code == 0
+    return re.sub(r"\s+", " ", result.output)
+
+
+def test_help_lists_every_command_of_the_issue() -> None:
+    text = get_help()
+    for command in COMMANDS:
+        assert re.search(rf"\b{command}\b", text), command
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself(command: str) -> None:
+    assert len(get_help(command)) > 200
+
+
+def test_devnet_takes_the_options_of_the_issue() -> None:
+    text = get_help("devnet")
+    for option in ("--dir", "--port", "--nodes", "--demo", "--exit", "--days", "--seed", "--fresh"):
+        assert option in text
+
+
+def test_a_wrong_option_is_refused_before_anything_is_made(tmp_path: Path) -> None:
+    folder = tmp_path / "net"
+    for arguments in (["--port", "80"], ["--nodes", "0"], ["--days", "0"], ["--no-such-option"]):
+        result = runner.invoke(app, ["devnet", "--dir", str(folder), *arguments])
+        assert result.exit_code == 2, arguments
+    assert not (folder / "devnet.json").exists()
+
+
+def test_start_names_the_file_that_is_missing(tmp_path: Path) -> None:
+    result = runner.invoke(app, ["start", "--config", str(tmp_path / "node.toml")])
+    assert result.exit_code == 2
+    assert "node.toml" in result.output
+
+
+def test_status_of_a_node_that_is_not_there_fails_and_says_so() -> None:
+    result = runner.invoke(app, ["status", "http://127.0.0.1:9"], env={"COLUMNS": "200"})
+    assert result.exit_code == EXIT_FAILED
+    assert "unreachable" in result.output
+
+
+@pytest.mark.parametrize("call", ["[", '["member_vanish", "AA=="]', '["member_leave", "AA=="]', '{"member_leave": 1}'])
+def test_tx_sign_refuses_a_call_that_is_none(tmp_path: Path, call: str) -> None:
+    create_key(tmp_path / "key.json", kind=KeyKind.MEMBER, owner="somebody")
+    arguments = ["tx", "sign", call, "--key", str(tmp_path / "key.json"), "--kind", "member"]
+    result = runner.invoke(app, arguments)
+    assert result.exit_code == EXIT_INPUT
+    assert "CALL" in result.output
+
+
+def test_tx_get_refuses_what_is_no_id() -> None:
+    assert runner.invoke(app, ["tx", "get", "xyz"]).exit_code == 2
+    assert runner.invoke(app, ["tx", "get", "abcd"]).exit_code == 2
+
+
+def test_the_demo_clock_runs_a_day_in_seven_tenths_of_a_second_between_two_real_times() -> None:
+    days = 367
+    (wall_0, block_0), (wall_1, block_1), (wall_2, block_2) = build_demo_clock(wall_ms=5_000, days=days)
+    assert (wall_0, block_0) == (5_000, START_MS)
+    assert wall_1 - wall_0 == block_1 - block_0 == JOINING_MS
+    assert wall_2 - wall_1 == days * DAY_WALL_MS
+    assert block_2 - block_1 == days * DAY_MS
+
+
+def test_a_demo_network_is_made_once_and_found_again(tmp_path: Path) -> None:
+    console = Console(quiet=True)
+    options = DevnetOptions(directory=tmp_path / "net", port=18_000, is_demo=True, reveal_length=1_024)
+    made, is_new = prepare(options, console)
+    assert is_new
+    found, is_new = prepare(options, console)
+    assert not is_new
+    assert found.chain_id == made.chain_id
+    assert load_genesis(made.genesis_path).clock
+    fresh, is_new = prepare(replace(options, is_fresh=True), console)
+    assert is_new
+    assert fresh.chain_id != made.chain_id
+
+
+def test_fresh_removes_nothing_that_this_program_did_not_make(tmp_path: Path) -> None:
+    folder = tmp_path / "home"
+    folder.mkdir()
+    (folder / "letters.txt").write_text("mine")
+    options = DevnetOptions(directory=folder, port=18_000, is_fresh=True, reveal_length=1_024)
+    prepare(options, Console(quiet=True))
+    assert (folder / "letters.txt").read_text() == "mine"
+
+
+def test_a_network_without_the_demo_runs_on_the_wall_clock(tmp_path: Path) -> None:
+    devnet = create_network(tmp_path / "net", nodes=4, port=18_000, days=None, reveal_length=1_024)
+    assert load_genesis(devnet.genesis_path).clock == ()
