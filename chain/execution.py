@@ -20,7 +20,7 @@ from chain.contract.invariants import check_block
 from chain.contract.rules import execute_call
 from chain.contract.schedule import run_automatic_events
 from chain.crypto import sha256
-from chain.errors import InvalidBlock, InvariantViolation
+from chain.errors import InvalidBlock, InvariantViolation, StoreError
 from chain.genesis import Genesis, Parameters
 from chain.history import LogFrontier, compute_leaf_hash, merkle_root
 from chain.receipt import Receipt, build_log_entry
@@ -166,6 +166,9 @@ def _run(overlay: Overlay, context: Context, transactions: Sequence[Transaction]
         context.events = []
         try:
             outcome = execute_call(overlay, context, transaction.body.call)
+        except StoreError:
+            # The disk is at fault and no transaction: the node stops, nothing is evicted (pitfalls S5).
+            raise
         except Exception as error:
             # Whatever it was, a candidate must not stop a validator: C20, C21 of the pitfalls.
             raise ExecutionFailed(transaction.tx_id, error) from error

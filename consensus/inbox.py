@@ -42,8 +42,8 @@ def on_signed_message(turn: Turn, peer: int, message: OwnMessage) -> None:
     """Take in a PROPOSAL, PREPARE, COMMIT, VIEW-CHANGE or NEW-VIEW that `peer` handed over."""
     state = turn.state
     height = message.body.height
-    if message.signer >= state.n or message.body.version != state.head.version:
-        turn.note("message_invalid", peer, f"{get_kind(message).name}: unknown signer or version")
+    if message.signer >= state.n:
+        turn.note("message_invalid", peer, f"{get_kind(message).name}: unknown signer")
         return
     if is_shunned(turn, peer):
         return

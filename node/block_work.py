@@ -9,6 +9,7 @@ from time import perf_counter
 from chain.block import Block, hash_header
 from chain.certificate import Certificate
 from chain.clock import to_block_ms, to_wall_ms
+from chain.errors import InvalidBlock, StoreError
 from chain.execution import Draft, Executed, ExecutionFailed, execute_block
 from chain.ledger import Ledger
 from chain.mempool import Mempool
@@ -16,7 +17,10 @@ from chain.transaction import Transaction, decode_transaction
 from chain.types import Hash, TxId
 from chain.validation import Freshness, get_blob_hash, validate_block
 from consensus.events import BlockContent
+from consensus.messages import ITEMS_MAX
 from node.candidates import Candidates
+from node.logs import get_logger
+from node.reveal import RevealExhausted
 
 EXECUTE_MS_TARGET = 200
 """A leader fills a block with what it can execute in this time: the others execute it as well before they vote, and a
@@ -25,6 +29,10 @@ TRANSACTIONS_MIN = 100
 """It proposes this many in any case."""
 RATE_WEIGHT = 0.3
 """Weight of the newest block in the measured rate."""
+BUILDS_MAX = 16
+"""Blocks tried one after the other where transactions fail to execute; then the next turn goes on."""
+BLOBS_MISSING_MAX = 256
+"""Missing blobs of pooled transactions that are remembered at a time."""
 
 RevealNext = Callable[[bytes], bytes]
 """Given the last revealed link of this validator, return the one that hashes to it."""
@@ -55,6 +63,8 @@ class BlockWorker:
         self._get_last_link = get_last_link
         self._has_blob = has_blob
         self._on_evicted = on_evicted
+        self._missing_blobs: dict[bytes, None] = {}
+        self._log = get_logger("node")
         self._seconds_each = 0.0
         """Measured time to execute one transaction, 0 before the first measure."""
         self.execute_seconds = 0.0
@@ -71,9 +81,20 @@ class BlockWorker:
 
         Raises BodiesMissing, RootMismatch, and what `validate_block` raises.
         """
+        transactions = self._candidates.assemble(content)
         kept = self._candidates.get_executed(content.block_hash)
-        transactions = kept.transactions if kept else self._candidates.assemble(content)
         return self.validate_transactions(content, transactions, is_fresh=is_fresh, kept=kept)
+
+    def find_missing_blobs(self, content: BlockContent) -> tuple[bytes, ...]:
+        """Return the hashes of the blobs that a whole block names and that are not here."""
+        named = (get_blob_hash(transaction) for transaction in self._candidates.assemble(content))
+        return tuple(blob_hash for blob_hash in named if blob_hash is not None and not self._has_blob(blob_hash))
+
+    def take_missing_blobs(self) -> tuple[bytes, ...]:
+        """Return the blobs for whose lack transactions were left out of the last block."""
+        missing = tuple(self._missing_blobs)
+        self._missing_blobs.clear()
+        return missing
 
     def validate_transactions(
         self,
@@ -83,7 +104,11 @@ class BlockWorker:
         is_fresh: bool,
         kept: Executed | None = None,
     ) -> Executed:
-        """Return the executed block of these transactions."""
+        """Return the executed block of these transactions.
+
+        Raises what `validate_block` raises; whatever else fails makes the candidate invalid (consensus 4), but for the
+        disk, which stops the node.
+        """
         if kept is not None and not is_fresh:
             return kept
         started = perf_counter()
@@ -103,6 +128,12 @@ class BlockWorker:
         except ExecutionFailed as error:
             self._evict(error.tx_id)
             raise
+        except (InvalidBlock, StoreError):
+            raise
+        except Exception as error:
+            # Also a broken invariant: a candidate must not stop a validator (pitfalls C20, C21).
+            self._log.exception("candidate_failed", height=content.header.height, block=content.block_hash.hex())
+            raise InvalidBlock(f"the block failed to execute: {error!r}", height=content.header.height) from error
         self._measure(perf_counter() - started, len(transactions))
         self._candidates.add_executed(executed)
         return executed
@@ -112,26 +143,48 @@ class BlockWorker:
         head = self._ledger.header
         latest = head.timestamp_ms + self.parameters.advance_max_ms
         timestamp_ms = min(max(head.timestamp_ms + 1, self.get_block_ms()), latest)
-        while True:
-            transactions = self._select(timestamp_ms)
+        count_max = ITEMS_MAX
+        for _ in range(BUILDS_MAX):
+            transactions = self._select(timestamp_ms)[:count_max]
             if not transactions and not (allow_empty and self._is_empty_due(timestamp_ms, latest)):
                 return None
-            draft = Draft(
-                timestamp_ms=timestamp_ms,
-                proposer=self._validator_key,
-                reveal=self._reveal_next(self._get_last_link()),
-                parent_certificate=parent_certificate,
-                transactions=transactions,
-            )
             started = perf_counter()
             try:
-                executed = execute_block(self._ledger, draft)
+                executed = self._execute(timestamp_ms, parent_certificate, transactions)
             except ExecutionFailed as error:
                 self._evict(error.tx_id)
+                continue
+            except RevealExhausted as error:
+                # It cannot lead any more, but it can vote: the view timers hand the turn on.
+                self._log.error("reveal_exhausted", reason=str(error))  # noqa: TRY400 - no trace for the operator
+                return None
+            except (InvalidBlock, StoreError):
+                raise
+            except Exception:
+                # No transaction is to blame by itself: fewer of them are tried, down to the one that is.
+                self._log.exception("block_not_built", transactions=len(transactions))
+                if not transactions:
+                    return None
+                if len(transactions) == 1:
+                    self._evict(transactions[0].tx_id)
+                count_max = max(1, len(transactions) // 2)
                 continue
             self._measure(perf_counter() - started, len(transactions))
             self._candidates.add_executed(executed)
             return executed
+        return None
+
+    def _execute(
+        self, timestamp_ms: int, parent_certificate: Certificate, transactions: tuple[Transaction, ...]
+    ) -> Executed:
+        draft = Draft(
+            timestamp_ms=timestamp_ms,
+            proposer=self._validator_key,
+            reveal=self._reveal_next(self._get_last_link()),
+            parent_certificate=parent_certificate,
+            transactions=transactions,
+        )
+        return execute_block(self._ledger, draft)
 
     def _measure(self, seconds: float, transactions: int) -> None:
         self.execute_seconds += seconds
@@ -165,19 +218,11 @@ class BlockWorker:
             blob_hash = get_blob_hash(transaction)
             if blob_hash is None or self._has_blob(blob_hash):
                 usable.append(transaction)
+            elif len(self._missing_blobs) < BLOBS_MISSING_MAX:
+                self._missing_blobs[blob_hash] = None
         if stale:
             self._mempool.remove_committed(stale)
         return tuple(usable)
-
-
-def build_content(executed: Executed) -> BlockContent:
-    """Return what a proposal of an executed block lists."""
-    return BlockContent(
-        block_hash=Hash(executed.block_hash),
-        header=executed.header,
-        parent_certificate=executed.parent_certificate,
-        items=tuple((transaction.tx_id, transaction.signature) for transaction in executed.transactions),
-    )
 
 
 def build_content_of_block(block: Block) -> tuple[BlockContent, tuple[Transaction, ...]]:

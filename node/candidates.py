@@ -77,6 +77,11 @@ class Candidates:
         kept = self._blocks.get(block_hash)
         return None if kept is None else kept.content
 
+    def get_whole(self, block_hash: Hash) -> BlockContent | None:
+        """Return what a block lists if its bodies are here and make its root."""
+        kept = self._blocks.get(block_hash)
+        return None if kept is None or kept.transactions is None else kept.content
+
     def drop_content(self, block_hash: Hash) -> None:
         """Forget a list that cannot be the true one, or whose bodies nobody has."""
         kept = self._blocks.get(block_hash)

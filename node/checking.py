@@ -14,6 +14,8 @@ from node.ports import Clock, Fetcher
 
 CHECK_RETRY_MS = 40
 """How soon a check is tried again that waits for bodies or a blob: gossip brings them one frame at a time."""
+HELD_RETRY_MS = 250
+"""How soon a block from the future is looked at again at the latest: the wall clock may be set meanwhile."""
 BODIES_WAIT_MS = 3_000
 """How long a check waits for bodies before it is answered UNAVAILABLE."""
 
@@ -82,14 +84,14 @@ class Checking:
         try:
             self._worker.validate(check.content, is_fresh=check.is_fresh)
         except HeldUntil as held:
-            self._retry(max(1, held.wall_ms - self._clock.wall_ms()))
+            self._retry(min(max(1, held.wall_ms - self._clock.wall_ms()), HELD_RETRY_MS))
         except BodiesMissing as missing:
             if fetcher is not None:
                 fetcher.want_bodies(missing.tx_ids, check.holders)
             self._wait_for_parts(check, "bodies are missing")
-        except BlobMissing as missing_blob:
+        except BlobMissing:
             if fetcher is not None:
-                fetcher.want_blob(missing_blob.blob_hash, check.holders)
+                fetcher.want_blobs(self._worker.find_missing_blobs(check.content), check.holders)
             self._wait_for_parts(check, "a blob is missing")
         except RootMismatch:
             self._answer(check, Verdict.UNAVAILABLE, "the listed transactions do not match the root")

@@ -41,4 +41,6 @@ def exit_with_parent(parent_pid: int) -> None:
 
 
 if __name__ == "__main__":
-    typer.run(start)
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    app.command()(start)
+    app()

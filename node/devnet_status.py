@@ -49,17 +49,33 @@ class StatusLine:
         self.first_final_s: float | None = None
         """Seconds from the start until a first transaction was final."""
         self._began = time.monotonic()
+        self._restarted: set[int] = set()
+        """Nodes that ended here and answer again."""
 
     async def run(self, refresh: Callable[[RenderableType], None]) -> None:
         """Poll and show until this is cancelled."""
-        async with AsyncClient(self._processes.urls) as client:
+        async with AsyncClient(self._processes.urls) as client, httpx.AsyncClient(trust_env=False) as http:
             while True:
                 try:
                     await self._poll(client)
-                except (ClientError, httpx.HTTPError) as error:
+                except ClientError as error:
                     self._reading.reason = f"no node answers: {error}"
+                await self._look_for_restarted(http)
                 refresh(self.render())
                 await asyncio.sleep(POLL_SECONDS)
+
+    async def _look_for_restarted(self, http: httpx.AsyncClient) -> None:
+        """Somebody may start a node again by hand that ended here."""
+        for index, node in enumerate(self._processes.nodes):
+            if node.exit_code is None:
+                continue
+            try:
+                answer = await http.get(f"{node.url}/livez", timeout=1.0)
+            except httpx.HTTPError:
+                self._restarted.discard(index)
+            else:
+                if answer.status_code == 200:
+                    self._restarted.add(index)
 
     async def _poll(self, client: AsyncClient) -> None:
         reading = self._reading
@@ -114,7 +130,7 @@ class StatusLine:
         if self.progress is not None:
             lines.append(render_progress(self.progress))
         for index, node in enumerate(self._processes.nodes):
-            if node.exit_code is not None:
+            if node.exit_code is not None and index not in self._restarted:
                 lines.append(Text(f"node {index} is down (exit {node.exit_code}): {node.log_path}", style="red"))
         return Group(*lines)
 
@@ -124,4 +140,5 @@ def render_progress(progress: Progress) -> Text:
     return Text(
         f"demo: {progress.act}, day {progress.day} of {progress.days}, {progress.joined} joined, "
         f"{progress.period} settlements, {progress.sent} transactions sent, {progress.in_flight} under way"
+        + (f"; {progress.trouble}" if progress.trouble else "")
     )

@@ -44,8 +44,8 @@ class Fetcher(Protocol):
     def want_bodies(self, tx_ids: tuple[bytes, ...], holders: tuple[int, ...]) -> None:
         """Ask for bodies."""
 
-    def want_blob(self, blob_hash: bytes, holders: tuple[int, ...]) -> None:
-        """Ask for a blob."""
+    def want_blobs(self, hashes: tuple[bytes, ...], holders: tuple[int, ...]) -> None:
+        """Ask for blobs."""
 
     def want_content(self, block_hash: bytes, holders: tuple[int, ...]) -> None:
         """Ask for a block's content by its hash, until the height moves."""

@@ -16,6 +16,7 @@ from chain.errors import InvalidBlock, InvariantViolation
 from chain.execution import Executed
 from chain.ledger import Ledger
 from chain.mempool import Mempool
+from chain.types import Hash
 from consensus import core
 from consensus.config import Config
 from consensus.effects import (
@@ -27,13 +28,13 @@ from consensus.effects import (
     EnterQuarantine,
     Evidence,
     FetchBlock,
+    KeepPrepared,
     Note,
     Send,
     SetTimer,
     Stop,
 )
 from consensus.events import (
-    BlockContent,
     BlockFetched,
     Built,
     Committed,
@@ -47,9 +48,10 @@ from consensus.events import (
 )
 from consensus.messages import Message, OwnMessage, encode_message, get_kind
 from consensus.state import State
-from node.block_work import BlockWorker, build_content
-from node.candidates import BodiesMissing, Candidates, RootMismatch
+from node.block_work import BlockWorker
+from node.candidates import Candidates, build_content
 from node.checking import Checking
+from node.gathering import Gathering
 from node.head import build_head
 from node.ports import Clock, Fetcher, Network, Observer, Signer
 from node.wire import CONSENSUS_FIRST
@@ -94,6 +96,7 @@ class Runtime:
         self._is_stopped = False
         self._timers: dict[TimerId, asyncio.TimerHandle] = {}
         self._checking = Checking(self, worker=worker, clock=clock)
+        self._gathering = Gathering(candidates=candidates, clock=clock)
         self._pending_commit: CommitBlock | None = None
         self._build: BuildBlock | None = None
         self._build_handle: asyncio.TimerHandle | None = None
@@ -109,23 +112,15 @@ class Runtime:
         """Make the core's state and carry out its first effects."""
         self._had_transactions = start.has_transactions
         self.state, effects = core.begin(self.config, start)
-        self._guarded(lambda: self._carry_out(effects))
-        self._run()
+        self.run_guarded(lambda: self._carry_out(effects))
 
     def feed(self, event: Event) -> None:
-        """Hand an event to the core; runs it and what follows from it at once."""
-        self._queue.append(event)
-        if not self._is_running:
-            self._run()
-
-    def _run(self) -> None:
-        if self._is_running or self._is_stopped or self.state is None:
+        """Hand an event to the core; runs it and what follows from it at once, or after what is under way."""
+        if self._is_stopped:
             return
-        self._is_running = True
-        try:
-            self._guarded(self._drain)
-        finally:
-            self._is_running = False
+        self._queue.append(event)
+        if not self._is_running and self.state is not None:
+            self.run_guarded(self._drain)
 
     def _drain(self) -> None:
         while self._queue and not self._is_stopped and self.state is not None:
@@ -139,6 +134,7 @@ class Runtime:
             work()
         except Exception as error:  # noqa: BLE001
             # Also what nobody foresaw: a validator that goes on after a failed step could contradict itself.
+            self._queue.clear()
             self._observer.on_failure(error)
             self.halt(f"{type(error).__name__}: {error}")
 
@@ -165,14 +161,26 @@ class Runtime:
         """Return the height of the durable head."""
         return self.ledger.height
 
+    @property
+    def is_stopped(self) -> bool:
+        """Tell whether the node has ended: nothing is written, signed or sent any more."""
+        return self._is_stopped
+
     def answer(self, event: Event) -> None:
         """Add the answer to an effect; it is handled after what is under way."""
         self._queue.append(event)
 
     def run_guarded(self, work: Callable[[], None]) -> None:
-        """Do something that a timer asked for, and what follows from it."""
-        self._guarded(work)
-        self._run()
+        """Do one piece of work, then what follows from it; work that it causes in turn waits for its end."""
+        if self._is_stopped:
+            return
+        is_outermost, self._is_running = not self._is_running, True
+        try:
+            self._guarded(work)
+            if is_outermost and self.state is not None:
+                self._guarded(self._drain)
+        finally:
+            self._is_running = not is_outermost
 
     def times(self) -> tuple[int, int]:
         """Return (monotonic ms, wall ms)."""
@@ -184,6 +192,9 @@ class Runtime:
         signed: list[OwnMessage] = []
         if effects.persist:
             signed = self._signer.persist(effects.persist)
+            for record in effects.persist:
+                if isinstance(record, KeepPrepared):
+                    self.candidates.bind(Hash(record.prepared.block_hash))
         for send in effects.send:
             self._send(send)
         if effects.commit is not None:
@@ -238,14 +249,8 @@ class Runtime:
             return
         match task:
             case FetchBlock():
-                content = self.candidates.get_content(task.block_hash)
-                if content is None:
-                    self._fetching = task
-                    self.fetcher.want_content(task.block_hash, task.holders)
-                    self._retry_soon()
-                else:
-                    now, wall = self.times()
-                    self._queue.append(BlockFetched(content, now, wall))
+                self._fetching = task
+                self._try_fetch()
             case CatchUp():
                 self.fetcher.catch_up(task.height, task.peer)
             case _:
@@ -255,6 +260,8 @@ class Runtime:
 
     def on_parts_arrived(self) -> None:
         """Try again what waited for bodies, blobs or contents."""
+        if self._is_stopped:
+            return
         if not self._checking.is_waiting and self._pending_commit is None and self._fetching is None:
             return
         if not self._is_try_scheduled:
@@ -264,20 +271,29 @@ class Runtime:
 
     def _on_parts(self) -> None:
         self._is_try_scheduled = False
-        self._guarded(self._try_all)
-        self._run()
+        self.run_guarded(self._try_all)
 
     def _try_all(self) -> None:
         self._checking.try_again()
         self._try_commit()
-        if self._fetching is not None:
-            content = self.candidates.get_content(self._fetching.block_hash)
-            if content is None:
-                self._sync(self._fetching)
-            else:
-                self._fetching = None
-                now, wall = self.times()
-                self._queue.append(BlockFetched(content, now, wall))
+        self._try_fetch()
+
+    def _try_fetch(self) -> None:
+        """Answer `FetchBlock` once all of the block is here: its leader must execute it as well."""
+        task = self._fetching
+        if task is None or self.fetcher is None:
+            return
+        if self.state is None or self.state.fetching != task.block_hash:
+            # The view in which it was selected is over.
+            self._fetching = None
+            return
+        content = self._gathering.find(self.fetcher, task.block_hash, task.holders)
+        if content is None:
+            self._retry_soon()
+            return
+        self._fetching = None
+        now, wall = self.times()
+        self._queue.append(BlockFetched(content, now, wall))
 
     def _retry_soon(self) -> None:
         """Ask again until it is here: nothing relies on a frame arriving the first time (consensus E8)."""
@@ -297,32 +313,20 @@ class Runtime:
         if pending.certificate.height <= self.ledger.height:
             self._pending_commit = None
             return
-        content = self.candidates.get_content(pending.block_hash)
         executed = self.candidates.get_executed(pending.block_hash)
         if executed is None:
+            content = self._gathering.find(self.fetcher, pending.block_hash, pending.holders)
             if content is None:
-                self._want_certified(pending)
+                # As a committed one too: its holders may have moved on, and their copy is whole.
+                for holder in pending.holders:
+                    self.fetcher.catch_up(pending.certificate.height, holder)
+                self._retry_soon()
                 return
             try:
                 executed = self._worker.validate(content, is_fresh=False)
-            except BodiesMissing as missing:
-                self.fetcher.want_bodies(missing.tx_ids, pending.holders)
-                self._retry_soon()
-                return
-            except RootMismatch:
-                self._want_certified(pending)
-                return
             except InvalidBlock as error:
                 raise InvariantViolation(f"a certified block cannot be reproduced: {error}") from error
         self.commit(executed, pending.certificate)
-
-    def _want_certified(self, pending: CommitBlock) -> None:
-        """Ask for a certified block by its hash, and as a committed one: its holders may have moved on."""
-        if self.fetcher is not None:
-            self.fetcher.want_content(pending.block_hash, pending.holders)
-            for holder in pending.holders[:1]:
-                self.fetcher.catch_up(pending.certificate.height, holder)
-            self._retry_soon()
 
     def commit(self, executed: Executed, certificate: Certificate) -> None:
         """Write a certified block, then tell the core; nothing that asserts the commit leaves before."""
@@ -337,6 +341,7 @@ class Runtime:
         expired = self.mempool.expire(executed.header.timestamp_ms)
         self.mempool.release_pins()
         self.candidates.clear()
+        self._gathering.clear()
         self._had_transactions = len(self.mempool) > 0
         now, wall = self.times()
         self._queue.append(
@@ -347,8 +352,7 @@ class Runtime:
 
     def commit_synced(self, executed: Executed, certificate: Certificate) -> None:
         """Commit a block that the sync client verified."""
-        self._guarded(lambda: self.commit(executed, certificate))
-        self._run()
+        self.run_guarded(lambda: self.commit(executed, certificate))
 
     # --- build ---
 
@@ -364,24 +368,28 @@ class Runtime:
 
     def _on_build_timer(self) -> None:
         self._build_handle = None
-        self._guarded(self._do_build)
-        self._run()
+        self.run_guarded(self._do_build)
 
     def _do_build(self) -> None:
         build, state = self._build, self.state
         if build is None or state is None:
             return
         self._build = None
+        if self._pending_commit is not None:
+            return
         if build.height != state.height or build.view != state.view or build.height != self.ledger.height + 1:
             return
         self._last_fresh_ms = self._clock.now_ms()
         executed = self._worker.build(core.compute_parent_certificate(state), allow_empty=build.allow_empty)
+        if self.fetcher is not None:
+            self.fetcher.want_blobs(self._worker.take_missing_blobs(), ())
         now, wall = self.times()
         if executed is None:
+            # The core takes the pool for empty now: the next transaction must be told to it.
+            self._had_transactions = False
             self._queue.append(NothingToBuild(height=build.height, view=build.view, now_ms=now, wall_ms=wall))
             return
-        content: BlockContent = build_content(executed)
-        self.candidates.add_content(content)
+        content = build_content(executed)
         self._queue.append(Built(height=build.height, view=build.view, content=content, now_ms=now, wall_ms=wall))
 
     # --- pool ---

@@ -42,8 +42,6 @@ REQUEST_COST_BYTES = 4_096
 """Counted for each request."""
 LOOKUP_COST_BYTES = 256
 """Counted for each id that is looked up, whether it is found or not."""
-REBUILT_COST_FACTOR = 4
-"""A content made anew from a committed block costs decoding all of it."""
 
 
 class Allowance:
@@ -96,8 +94,8 @@ class Serving:
         self._allowance.spend(peer, REQUEST_COST_BYTES, now_ms=now_ms)
         return True
 
-    def _send(self, peer: int, kind: int, payload: bytes, *, factor: int = 1) -> None:
-        self._allowance.spend(peer, factor * len(payload), now_ms=self._clock.now_ms())
+    def _send(self, peer: int, kind: int, payload: bytes) -> None:
+        self._allowance.spend(peer, len(payload), now_ms=self._clock.now_ms())
         self._network.send(peer, kind, payload)
 
     def _count_lookups(self, peer: int, count: int) -> None:
@@ -150,20 +148,19 @@ class Serving:
         if not self._begin(peer):
             return
         block_hash = Hash(content_wanted_codec.decode(payload).block_hash)
-        self._count_lookups(peer, 1)
-        content = self._candidates.get_content(block_hash)
-        factor = 1
-        if content is None:
-            content = self._load_content(block_hash)
-            factor = REBUILT_COST_FACTOR
+        # One that is not whole may be a relayer's false copy: it is not handed on.
+        content = self._candidates.get_whole(block_hash) or self._load_content(peer, block_hash)
         if content is not None:
             wire = Content(header=content.header, parent_certificate=content.parent_certificate, items=content.items)
-            self._send(peer, CONTENT, encode(wire), factor=factor)
+            self._send(peer, CONTENT, encode(wire))
 
-    def _load_content(self, block_hash: Hash) -> BlockContent | None:
+    def _load_content(self, peer: int, block_hash: Hash) -> BlockContent | None:
         height = self._ledger.store.get(BLOCK_HASH + block_hash)
         block = None if height is None else self._ledger.read_block(int.from_bytes(height, "big"))
-        return None if block is None else build_content_of_block(block)[0]
+        if block is None:
+            return None
+        self._allowance.spend(peer, sum(len(raw) for raw in block.transactions), now_ms=self._clock.now_ms())
+        return build_content_of_block(block)[0]
 
     def serve_blocks(self, peer: int, payload: bytes) -> None:
         """Answer BLOCKS_WANTED with consecutive blocks from that height on, none above the head."""

@@ -9,7 +9,7 @@ from chain.contract.settlement_math import Caps, CostItem, compute_charge
 from chain.trie import Sums
 from node.demo.books import Books
 from node.demo.figures import PublishedPeriod, load_published_periods
-from node.demo.recompute import find_mistakes
+from node.demo.recompute import find_mistakes, find_unproven
 from node.demo.report import Report
 
 CLAIMS_DAYS_MIN, SUSPENSIONS_DAYS_MIN = 130, 240
@@ -39,6 +39,7 @@ def run_checks(report: Report, books: Books, *, sent_in: int, codes: dict[str, i
         _check_payouts(report),
         _check_roots(report),
         _check_settlements(report),
+        _check_proofs(report),
         *(check_published_period(period) for period in load_published_periods()),
         _check_health(report, codes),
     ]
@@ -140,6 +141,16 @@ def _check_settlements(report: Report) -> Check:
         name="each settlement is recomputed from its record",
         detail=mistakes[0] if mistakes else f"{len(report.settlements)} settlements, no difference",
         is_met=not mistakes and len(report.settlements) == report.pool.settlements,
+    )
+
+
+def _check_proofs(report: Report) -> Check:
+    unproven = [text for record in report.settlements for text in find_unproven(record)]
+    count = sum(len(record.proofs) for record in report.settlements)
+    return Check(
+        name="the count of every settlement is proven",
+        detail=unproven[0] if unproven else f"{count} range proofs over the tree of members, no difference",
+        is_met=not unproven,
     )
 
 

@@ -53,7 +53,8 @@ class Progress(Struct, frozen=True):
     in_flight: int
     joined: int
     period: int
-    failed_ticks: int
+    trouble: str
+    """What keeps the actors from reading or sending, empty where nothing does."""
 
 
 class Verdict(Struct, frozen=True):
@@ -99,6 +100,7 @@ class Performance:
         self._books_path = books_path
         self._show = show
         self._failed_ticks = 0
+        self._trouble = ""
 
     async def close(self) -> None:
         """Close the connections."""
@@ -150,9 +152,9 @@ class Performance:
         began = time.monotonic()
         try:
             await self.stage.tick()
-            self._failed_ticks = 0
-        except ClientError:
-            self._failed_ticks += 1
+            self._failed_ticks, self._trouble = 0, ""
+        except ClientError as error:
+            self._failed_ticks, self._trouble = self._failed_ticks + 1, str(error)
             if self._failed_ticks > FAILED_TICKS_MAX:
                 raise
         self._report(act)
@@ -169,6 +171,6 @@ class Performance:
                 in_flight=stage.in_flight,
                 joined=stage.cast.members.joined,
                 period=world.plan.period,
-                failed_ticks=self._failed_ticks,
+                trouble=self._trouble or self.backend.trouble,
             )
         )

@@ -8,6 +8,10 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
+from chain.errors import ProofError
+from chain.trie import decode_root
+from chain.trie_proof import verify_range_proof
+
 Compare = Callable[[str, int, int], None]
 
 BP = 10_000
@@ -50,6 +54,10 @@ class SettlementFigures(Struct, frozen=True):
     carry_after: int
     cases: int
     items: tuple[ItemFigures, ...]
+    tree_root: bytes = b""
+    """Encoded root of the sum tree of all sharing members before the charge."""
+    proofs: tuple[bytes, ...] = ()
+    """Range proofs at I, I + per and, for a charge, I + per - 1."""
 
 
 class CapFigures(Struct, frozen=True):
@@ -81,6 +89,36 @@ def find_mistakes(record: SettlementFigures, caps: CapFigures) -> list[str]:
         mistakes += _find_wrong_charge(record, collected=collected, need=need)
     _compare_grants(record, available=collected + record.carry_before, compare=compare)
     return mistakes
+
+
+def find_unproven(record: SettlementFigures) -> list[str]:
+    """Return the sums of the record that its range proofs do not show; nothing where all are proven.
+
+    A proof at index x commits to count, weight, and weight times X of all members whose money reaches x or further.
+    """
+    name = f"settlement {record.number}"
+    places = [record.index_before, record.index_before + record.per]
+    if record.per > 0:
+        places.append(record.index_before + record.per - 1)
+    if len(record.proofs) != len(places):
+        return [f"{name}: {len(record.proofs)} proofs for {len(places)} places"]
+    try:
+        root = decode_root(record.tree_root)
+        sums = [verify_range_proof(root, x, proof) for x, proof in zip(places, record.proofs, strict=True)]
+    except ProofError as error:
+        return [f"{name}: {error}"]
+    all_payers, full_payers = sums[0], sums[1]
+    part_money = (
+        all_payers.weight_x - full_payers.weight_x - record.index_before * (all_payers.weight - full_payers.weight)
+    )
+    claimed = (record.members, record.units, record.units_full, record.part_paid)
+    proven = (all_payers.count, all_payers.weight, full_payers.weight, part_money)
+    words = ("members", "units", "units in full", "paid in part")
+    return [
+        f"{name}: {word} {said} in the record, {shown} proven"
+        for word, said, shown in zip(words, claimed, proven, strict=True)
+        if said != shown
+    ]
 
 
 def compute_bound(record: SettlementFigures, caps: CapFigures) -> int:

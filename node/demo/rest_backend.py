@@ -63,6 +63,8 @@ class RestBackend:
     def __init__(self, urls: Sequence[str], *, plan: str) -> None:
         """Take the base URLs of the nodes."""
         self.urls = tuple(urls)
+        self.trouble = ""
+        """Why the last transactions could not be handed over, empty where they could."""
         self.reader = AsyncClient(self.urls)
         self._writers = [AsyncClient([*self.urls[i:], *self.urls[:i]]) for i in range(len(self.urls))]
         self._plan = plan
@@ -179,8 +181,11 @@ class RestBackend:
                 *(self._put_blob(writer, waiting.blob) for waiting in share if waiting.blob is not None)
             )
             results = await writer.submit_many([waiting.transaction for waiting in share])
-        except ClientError:
-            return  # not one node took them: the same bytes go out again with the next tick
+        except ClientError as error:
+            # Not one node took them: the same bytes go out again with the next tick.
+            self.trouble = str(error)
+            return
+        self.trouble = ""
         for waiting, result in zip(share, results, strict=True):
             self._note_sending(waiting, result)
 

@@ -21,7 +21,9 @@ async def load_report(client: AsyncClient, urls: Sequence[str], *, plan: str) ->
     version = read_object(read_list(answer, "versions")[read_int(pool, "version")])
     members = await client.list("/v1/members", {"plan": plan})
     payouts = await client.list("/v1/payouts", {"plan": plan})
-    settlements = [read_settlement(row) for row in await client.list("/v1/settlements", {"plan": plan})]
+    settlements = [
+        read_settlement(row) for row in await client.list("/v1/settlements", {"plan": plan, "proofs": "true"})
+    ]
     claims: dict[str, int] = {}
     for row in await client.list("/v1/claims", {"plan": plan}):
         status = read_text(row, "status")
@@ -118,6 +120,8 @@ def read_settlement(row: JsonObject) -> SettlementFigures:
             )
             for item in (read_object(value) for value in read_list(row, "items"))
         ),
+        tree_root=read_hex(row, "tree_root"),
+        proofs=tuple(bytes.fromhex(str(proof)) for proof in read_list(row, "proofs")),
     )
 
 

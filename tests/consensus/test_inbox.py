@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from chain.block import hash_header
 from chain.crypto import sha256
 from chain.types import Hash
 from consensus.core import step
@@ -39,7 +40,7 @@ def get_notes(cluster: Cluster, index: int) -> list[str]:
     return [fault.code for fault in cluster[index].faults if isinstance(fault, Note)]
 
 
-def test_vote_with_a_wrong_signature_is_ignored() -> None:
+def test_p10_vote_with_a_wrong_signature_is_ignored() -> None:
     cluster = Cluster(4, liars=(LIAR,))
     vote = replace(cluster.vote(Prepare, LIAR, LIAR, 1, 0, X), signature=bytes(64))
     assert receive(cluster, 0, LIAR, vote).prepares == (None,) * 4
@@ -328,8 +329,6 @@ def test_proposal_with_another_certificate_than_in_the_header_is_refused() -> No
 def test_proposal_on_another_parent_is_refused() -> None:
     cluster = Cluster(4, liars=(0,))
     block = cluster.block(1, 0, b"a")
-    from chain.block import hash_header  # noqa: PLC0415
-
     header = replace(block.header, parent_hash=bytes(32))
     moved = replace(block, header=header, block_hash=hash_header(header))
     assert receive(cluster, 1, 0, cluster.proposal(0, 0, moved, 0)).proposal is None

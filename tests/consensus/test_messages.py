@@ -156,7 +156,7 @@ def test_c28_bitmap_says_what_was_put_in_and_nothing_beyond_its_length(indexes: 
 
 
 @given(st.sampled_from(list(Kind)), st.data())
-def test_flipped_bit_is_refused_or_changes_what_is_read(kind: Kind, data: st.DataObject) -> None:
+def test_c17_flipped_bit_is_refused_or_changes_what_is_read(kind: Kind, data: st.DataObject) -> None:
     """C17: no byte of a message is without meaning, so nothing can be changed unnoticed."""
     wire = bytearray(encode_message(MESSAGES[kind]))
     place = data.draw(st.integers(0, len(wire) - 1))

@@ -7,6 +7,7 @@ from chain.types import Hash
 from consensus.effects import KeepPrepared
 from consensus.messages import Commit, NewView, Prepare, Proposal, Status, ViewChange
 from consensus.state import State
+from tests.simulator import ledger
 from tests.simulator.cluster import Cluster
 
 
@@ -149,8 +150,6 @@ def test_better_certificate_of_the_head_in_a_prepared_block_is_found_again() -> 
         (signer, cluster.vote(Commit, signer, signer, 1, 1, Hash(head.block_hash)).signature) for signer in (0, 1, 3)
     )
     certificate = replace(head, view=1, votes=votes)
-    from tests.simulator import ledger  # noqa: PLC0415
-
     block = ledger.build_content(
         cluster[2].head,
         certificate,

@@ -1,6 +1,6 @@
 from chain.crypto import SigningKey, sha256
 from chain.types import ChainId, Height
-from consensus.guard_rules import build_floor, build_guard, record_signed
+from consensus.guard_rules import GuardState, build_floor, build_guard, record_signed
 from consensus.messages import OwnMessage, attach_signature, get_signed_bytes
 from consensus.start import Quarantine, Resume, compute_start
 from tests.consensus.test_guard_rules import CHAIN, KEY, X, Y, commit, prepare, sign_all, view_change
@@ -15,13 +15,13 @@ GUARD = sign_all(prepare(3, 2), commit(3, 2))
 
 
 def start(
-    *, guard: object = GUARD, own: tuple[OwnMessage, ...] = JOURNAL, head: int = 2, broken: bool = False
+    *, guard: GuardState | None = GUARD, own: tuple[OwnMessage, ...] = JOURNAL, head: int = 2, broken: bool = False
 ) -> Resume | Quarantine:
     return compute_start(
         key=KEY.public_key,
         chain_id=CHAIN,
         head_height=head,
-        guard=guard,  # type: ignore[arg-type]
+        guard=guard,
         own=own,
         is_journal_broken=broken,
     )

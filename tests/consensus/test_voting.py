@@ -163,7 +163,7 @@ def test_nothing_is_sent_before_it_is_signed_and_durable() -> None:
 # --- E2: J1, J2 ---
 
 
-def test_leader_of_an_invalid_block_gets_no_second_try_in_its_view() -> None:
+def test_c21_leader_of_an_invalid_block_gets_no_second_try_in_its_view() -> None:
     cluster = Cluster(4, liars=(0,))
     bad = replace_root(cluster)
     cluster.inject([1], 0, cluster.proposal(0, 0, bad, 0))
@@ -191,7 +191,7 @@ def replace_root(cluster: Cluster) -> BlockContent:
     )
 
 
-def test_invalid_block_is_not_prepared_and_not_asked_about_again_in_this_view() -> None:
+def test_c20_invalid_block_is_not_prepared_and_not_asked_about_again_in_this_view() -> None:
     cluster = Cluster(4, liars=(0,))
     bad = replace_root(cluster)
     proposal = cluster.proposal(0, 0, bad, 0)
@@ -420,7 +420,7 @@ def test_c8_view_change_while_the_block_is_being_written_is_not_joined() -> None
     assert cluster.state(1).view == 0
 
 
-def test_c20_height_is_reported_only_when_the_batch_is_durable() -> None:
+def test_height_is_reported_only_when_the_batch_is_durable() -> None:
     cluster = Cluster(4)
     certify(cluster, 1)
     cluster.drop(Status)
@@ -488,7 +488,7 @@ def test_nothing_is_signed_at_a_decided_height() -> None:
 # --- E6 ---
 
 
-def test_one_wish_moves_nobody_and_f_plus_one_move_everybody() -> None:
+def test_p12_one_wish_moves_nobody_and_f_plus_one_move_everybody() -> None:
     cluster = Cluster(4)
     cluster[0].receive(1, cluster.build_status(0, 1, wants=4))
     assert cluster.state(0).view == 0
@@ -509,7 +509,7 @@ def test_wish_is_no_promise_and_the_view_goes_on() -> None:
     assert heights(cluster) == [1, 1, 1, 1]
 
 
-def test_c18_huge_views_of_one_liar_move_nobody() -> None:
+def test_c18_c19_p13_huge_views_of_one_liar_move_nobody() -> None:
     cluster = Cluster(4, liars=(LIAR,))
     huge = 2**53 - 1
     cluster.inject([0, 1, 2], LIAR, cluster.view_change(LIAR, LIAR, cluster.state(0), huge))

@@ -161,9 +161,7 @@ class LocalChain:
         )
 
     def commit(self, executed: Executed) -> None:
-        certificate = Certificate(
-            height=executed.header.height, view=0, block_hash=executed.block_hash, votes=()
-        )
+        certificate = Certificate(height=executed.header.height, view=0, block_hash=executed.block_hash, votes=())
         self.ledger.commit(executed, certificate)
 
     def add_block(self, transactions: Sequence[Transaction], timestamp_ms: int) -> Executed:
@@ -282,9 +280,7 @@ class LocalBackend:
             items += count_items(self._waiting[0].body.call)
             taken.append(self._waiting.pop(0))
         executed = self.chain.add_block(taken, timestamp)
-        self._outcomes.extend(
-            build_outcome(receipt) for receipt in executed.outcomes if receipt.tx_id != ZERO_HASH
-        )
+        self._outcomes.extend(build_outcome(receipt) for receipt in executed.outcomes if receipt.tx_id != ZERO_HASH)
 
     async def collect(self) -> list[Outcome]:
         outcomes, self._outcomes = self._outcomes, []
@@ -394,6 +390,8 @@ def build_settlement(number: int, record: SettlementRecord) -> SettlementFigures
             )
             for item in record.items
         ),
+        tree_root=record.tree_root,
+        proofs=record.proofs,
     )
 
 

@@ -80,6 +80,10 @@ async def test_the_same_seed_gives_the_same_chain_of_charges(tmp_path: Path) -> 
     assert first.pool == second.pool
 
 
+def flip_last_bit(data: bytes) -> bytes:
+    return data[:-1] + bytes([data[-1] ^ 1])
+
+
 async def test_a_forged_balance_or_record_is_found_by_the_checks(tmp_path: Path) -> None:
     """The checks must be able to fail: each is fed one wrong figure."""
     stage, report = await play(tmp_path / "db", days=75, members=300)
@@ -111,6 +115,10 @@ async def test_a_forged_balance_or_record_is_found_by_the_checks(tmp_path: Path)
                 replace(record, cost=record.cost - 1),
                 replace(record, cases=record.cases + 1),
                 replace(record, items=record.items[:-1]),
+                replace(record, members=record.members + 1),
+                replace(record, proofs=record.proofs[:-1]),
+                replace(record, proofs=(flip_last_bit(record.proofs[0]), *record.proofs[1:])),
+                replace(record, tree_root=report.settlements[charged - 1].tree_root),
             )
         ),
     ]

@@ -8,7 +8,7 @@ import argparse
 import sys
 import time
 
-from tests.simulator.explorer import Explorer
+from tests.simulator.explorer import HEAL_ROUNDS, Explorer
 from tests.simulator.swarm import run_seed
 
 SCHEDULES_PER_SEED = 10
@@ -42,7 +42,10 @@ def play_adversary(first: int, schedules: int) -> int:
     started = time.monotonic()
     for seed in range(first, first + schedules):
         try:
-            blocks += Explorer(seed).run(ACTIONS)
+            explorer = Explorer(seed)
+            blocks += explorer.run(ACTIONS)
+            if not explorer.heal(HEAL_ROUNDS):
+                raise AssertionError("the honest do not decide anything after healing")
         except AssertionError as error:
             failed += 1
             print(f"adversary seed {seed}: {error}", flush=True)

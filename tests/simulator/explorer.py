@@ -18,12 +18,15 @@ from consensus import rules
 from consensus.events import BlockContent, TimerId
 from consensus.messages import Commit, NewView, Prepare, Prepared, Proposal, Status, ViewChange
 from consensus.state import State
+from consensus.timing import get_timer
 from tests.simulator import ledger
 from tests.simulator.cluster import Cluster
 from tests.simulator.node import Node
 
 VALIDATORS = 4
 MAIL_MAX = 400
+HEAL_ROUNDS = 60
+"""Of about half a second."""
 
 
 class Explorer:
@@ -68,6 +71,28 @@ class Explorer:
             self.cluster.settle()
             self.cluster.world.mail = self.cluster.world.mail[-MAIL_MAX:]
         return max(node.head.height for node in self.cluster.honest)
+
+    def heal(self, rounds: int) -> bool:
+        """Deliver everything from now on, the liar silent; tell whether the honest decide two more heights."""
+        self.deaf = self.mute = -1
+        world, nodes = self.cluster.world, self.cluster.honest
+        goal = max(node.head.height for node in nodes) + 2
+        for _ in range(rounds):
+            if min(node.head.height for node in nodes) >= goal:
+                return True
+            self.submit()
+            world.run_until(world.now_ms + 300)
+            for index in self.honest:
+                self.cluster[index].feed_status()
+                timer = get_timer(self.cluster.state(index), TimerId.VIEW)
+                if timer.is_armed and timer.due_ms <= world.now_ms:
+                    self.cluster.expire(index, TimerId.VIEW)
+            for _ in range(3):
+                waiting, world.mail = world.mail, []
+                for mail in waiting:
+                    self.cluster[mail.target].receive(mail.source, mail.message)
+                self.cluster.settle()
+        return False
 
     # --- the network and the clocks ---
 

@@ -7,7 +7,7 @@ from consensus import rules
 from consensus.events import BlockContent
 from consensus.state import Justification, State
 from tests.consensus.test_mutants import Unguarded
-from tests.simulator.explorer import Explorer
+from tests.simulator.explorer import HEAL_ROUNDS, Explorer
 from tests.simulator.node import Node
 
 ACTIONS = 250
@@ -16,12 +16,14 @@ MUTANT_SEEDS = range(280, 480)
 
 
 def explore(seeds: range, honest: type[Node] = Node) -> int:
-    """Play schedules; return how many heights were decided in all."""
+    """Play schedules; return how many heights were decided in all. The core must also come to life afterwards."""
     decided = 0
     for seed in seeds:
         explorer = Explorer(seed, honest)
         explorer.cluster.world.does_audit_signatures = honest is Node
         decided += explorer.run(ACTIONS)
+        if honest is Node:
+            assert explorer.heal(HEAL_ROUNDS), f"seed {seed} does not come to life again"
     return decided
 
 

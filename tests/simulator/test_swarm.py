@@ -267,6 +267,17 @@ def test_p17_silent_leader_is_replaced_by_complaints_of_f_plus_one() -> None:
     assert len(committed) == 1
 
 
+def test_c6_leader_that_is_silent_to_one_validator_does_not_leave_it_behind() -> None:
+    world, nodes = build_world(seed=2, liars={0: (Lie.DEAF_EAR,)})
+    liar = nodes[0]
+    assert isinstance(liar, Liar)
+    liar.shunned = 2
+    supply(world, nodes)
+    world.run_until(10_000)
+    assert min(get_heights(nodes)) > 20
+    assert nodes[2].head.height >= nodes[1].head.height - 2
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("lie", list(Lie))
 def test_c35_each_lie_alone_leaves_the_honest_a_working_chain(lie: Lie) -> None:
@@ -277,7 +288,7 @@ def test_c35_each_lie_alone_leaves_the_honest_a_working_chain(lie: Lie) -> None:
 
 
 @pytest.mark.slow
-def test_c35_validator_that_lies_as_leader_is_skipped_for_some_tenures() -> None:
+def test_p16_validator_that_lies_as_leader_is_skipped_for_some_tenures() -> None:
     world, nodes = build_world(seed=4, liars={1: (Lie.MUTE_LEADER,)})
     supply(world, nodes)
     world.run_until(40_000)
