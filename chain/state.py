@@ -173,6 +173,11 @@ class Overlay:
                 seen[cast("bytes", key)] = None
         yield from seen
 
+    def written(self, mark: int) -> Iterator[tuple[bytes, Codec[msgspec.Struct], msgspec.Struct | None]]:
+        """Yield (map key, codec, record as it is now) for what was written since the mark, each key once."""
+        for key in self.changed(mark):
+            yield key, *self._changes[key]
+
     def get_changes(self) -> list[tuple[bytes, msgspec.Struct | None]]:
         """Return all changed records by key order."""
         return [(key, self._changes[key][1]) for key in sorted(self._changes)]

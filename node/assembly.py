@@ -11,16 +11,18 @@ from chain.errors import GongjiError, InvariantViolation, StoreError
 from chain.genesis import Genesis
 from chain.mempool import Mempool, PoolLimits
 from chain.transaction import Transaction
+from chain.types import Hash
 from consensus.config import Config
 from consensus.events import BlockContent, Received, Restored, Start
 from consensus.events import PeerDown as CorePeerDown
 from consensus.events import PeerUp as CorePeerUp
-from consensus.messages import Kind, decode_message
+from consensus.messages import Complaint, Kind, decode_message
 from explorer.app import build_app
 from explorer.settings import ExplorerSettings, HttpLimits
 from node.blob_pool import BlobPool
 from node.block_work import BlockWorker, build_content_of_block
 from node.candidates import Candidates
+from node.catching_up import CatchingUp
 from node.clock import SystemClock
 from node.condition import NodeCondition
 from node.config import NodeConfig, parse_address
@@ -34,18 +36,33 @@ from node.intake import Intake
 from node.keys import load_secret
 from node.logs import LogThrottle, get_logger
 from node.metrics import NodeMetrics
+from node.ports import Clock, PeerNetwork
 from node.reader import StoreReader
 from node.runtime import Runtime
+from node.serving import Serving
 from node.signer import Signer
 from node.storage import Storage
 from node.submit_api import build_submit_router
 from node.waiting import Waiters
 from node.wire import BLOBS, CHECKPOINT, CONSENSUS_FIRST, TRANSACTIONS, Blobs, build_frame_kinds
-from p2p import ConnectionRefused, FrameReceived, Mesh, MeshConfig, PeerDown, PeerEntry, PeerUp
+from p2p import ConnectionRefused, EventHandler, FrameReceived, Mesh, MeshConfig, PeerDown, PeerEntry, PeerUp
 from p2p import Event as MeshEvent
 
 SOFTWARE = f"gongji/{version('gongji')}"
 REFUSED_LOG_MS = 10_000
+
+
+BuildNetwork = Callable[[NodeConfig, Genesis, MeshConfig, EventHandler], PeerNetwork]
+"""Make the network layer: of sockets, or simulated."""
+
+
+def build_mesh(config: NodeConfig, genesis: Genesis, mesh_config: MeshConfig, on_event: EventHandler) -> PeerNetwork:
+    """Return the network layer over TLS."""
+    peers = []
+    for index, validator in enumerate(genesis.validators):
+        host, port = parse_address(validator.address, field=f"validators[{index}].address")
+        peers.append(PeerEntry(index=index, pin=validator.tls_pin, host=host, port=port))
+    return Mesh(mesh_config, build_frame_kinds(), peers, on_event)
 
 
 class Node:
@@ -59,12 +76,14 @@ class Node:
         boot_id: bytes,
         nonce: bytes,
         stop: Callable[[str], None],
+        build_network: BuildNetwork = build_mesh,
+        clock: Clock | None = None,
     ) -> None:
         self._boot_id = boot_id
         self._nonce = nonce
         self._log = get_logger("node")
         self._throttle = LogThrottle(REFUSED_LOG_MS)
-        self._clock = SystemClock()
+        self._clock = clock or SystemClock()
         self.storage = storage = Storage(config, genesis)
         self.own_index = storage.own_index
         self.organisation = genesis.validators[self.own_index].organisation
@@ -86,7 +105,7 @@ class Node:
             has_blob=self._has_blob,
             on_evicted=self._on_evicted,
         )
-        self.mesh = self._build_mesh(config, genesis)
+        self.mesh = build_network(config, genesis, self._build_mesh_config(config), self._on_mesh_event)
         self.follower = Follower(
             ledger=self.ledger,
             mempool=self.mempool,
@@ -100,7 +119,18 @@ class Node:
         )
         self.runtime = self._build_runtime(genesis, stop)
         self._connect()
-        self.server = self._build_server(config, genesis)
+        self.condition = NodeCondition(
+            runtime=self.runtime,
+            ledger=self.ledger,
+            mempool=self.mempool,
+            intake=self.intake,
+            waiters=self.waiters,
+            metrics=self.metrics,
+            clock=self._clock,
+            data_dir=storage.directory,
+            free_bytes_min=config.disk.free_bytes_min,
+            refresh_metrics=self.follower.refresh_metrics,
+        )
 
     # --- building ---
 
@@ -137,14 +167,32 @@ class Node:
 
     def _connect(self) -> None:
         """Make what stands around the runtime, and tell each of the others."""
-        fetching = self._fetching = Fetching(
+        peers_count = len(self.ledger.genesis.validators)
+        self.catching_up = CatchingUp(
             runtime=self.runtime,
             ledger=self.ledger,
             candidates=self.candidates,
             worker=self._worker,
             network=self.mesh,
+            clock=self._clock,
+            on_failure=self.follower.on_failure,
+        )
+        fetching = self._fetching = Fetching(
+            runtime=self.runtime,
+            candidates=self.candidates,
+            network=self.mesh,
+            clock=self._clock,
+            serving=Serving(
+                ledger=self.ledger,
+                candidates=self.candidates,
+                network=self.mesh,
+                clock=self._clock,
+                find_blob=self.follower.find_blob,
+            ),
+            catching_up=self.catching_up,
+            own_index=self.own_index,
+            peers_count=peers_count,
             keep_blobs=self.follower.keep_blobs,
-            find_blob=self.follower.find_blob,
         )
         self.runtime.fetcher = fetching
         self.intake = Intake(
@@ -158,14 +206,18 @@ class Node:
             clock=self._clock,
             get_block_ms=self._worker.get_block_ms,
             home=self.own_index,
+            peers_count=peers_count,
             broadcast_blob=self._broadcast_blob,
+            want_blobs=fetching.want_blobs,
         )
         self.gossip = Gossip(
             broadcast=self.mesh.broadcast,
+            send=self.mesh.send,
             admit=self.intake.admit_from_peer,
             add_body=fetching.add_body,
             is_known=self.intake.is_known,
             release=self.mesh.release,
+            clock=self._clock,
         )
         self.intake.gossip = self.gossip
         self._cosigner = Cosigner(
@@ -203,13 +255,9 @@ class Node:
             organisation_keys=[organisation.key for organisation in genesis.organisations],
         )
 
-    def _build_mesh(self, config: NodeConfig, genesis: Genesis) -> Mesh:
+    def _build_mesh_config(self, config: NodeConfig) -> MeshConfig:
         host, port = parse_address(config.listen.p2p, field="listen.p2p")
-        peers = []
-        for index, validator in enumerate(genesis.validators):
-            peer_host, peer_port = parse_address(validator.address, field=f"validators[{index}].address")
-            peers.append(PeerEntry(index=index, pin=validator.tls_pin, host=peer_host, port=peer_port))
-        mesh_config = MeshConfig(
+        return MeshConfig(
             chain_id=self.ledger.chain_id,
             index=self.own_index,
             boot_id=self._boot_id,
@@ -219,9 +267,9 @@ class Node:
             certificate_path=Path(config.keys.tls_certificate),
             private_key_path=Path(config.keys.tls_private_key),
         )
-        return Mesh(mesh_config, build_frame_kinds(), peers, self._on_mesh_event)
 
-    def _build_server(self, config: NodeConfig, genesis: Genesis) -> RestServer:
+    def build_server(self, config: NodeConfig, genesis: Genesis) -> RestServer:
+        """Return the REST server of this node, not yet serving."""
         limits = HttpLimits(requests_per_s=config.api.requests_per_s, requests_burst=config.api.requests_burst)
         settings = ExplorerSettings(
             software_version=version("gongji"),
@@ -230,21 +278,9 @@ class Node:
             limits=limits,
             observe=self.metrics.observe_request,
         )
-        condition = NodeCondition(
-            runtime=self.runtime,
-            ledger=self.ledger,
-            mempool=self.mempool,
-            intake=self.intake,
-            waiters=self.waiters,
-            metrics=self.metrics,
-            clock=self._clock,
-            data_dir=self.storage.directory,
-            free_bytes_min=config.disk.free_bytes_min,
-            refresh_metrics=self.follower.refresh_metrics,
-        )
         app = build_app(
             StoreReader(self.storage.store, genesis),
-            condition,
+            self.condition,
             settings=settings,
             submit_router=build_submit_router(self.intake, limits),
         )
@@ -257,8 +293,10 @@ class Node:
         now, wall = self.runtime.times()
         blocks = [build_content_of_block(block) for block in self.storage.contents.blocks]
         for content, transactions in blocks:
-            self.candidates.add_content(content)
-            self.candidates.keep_bodies(transactions)
+            self.candidates.keep_block(content, transactions)
+        bound = max(self.storage.contents.prepared, key=lambda item: (item.height, item.view), default=None)
+        if bound is not None:
+            self.candidates.bind(Hash(bound.block_hash))
         restored = self.intake.restore()
         self.runtime.begin(
             Start(
@@ -315,6 +353,7 @@ class Node:
                 now, wall = self.runtime.times()
                 self._log.info("peer_up", peer=index, software=event.software)
                 self.runtime.feed(CorePeerUp(index, now, wall))
+                self.follower.on_peer_up(index)
             case PeerDown(index=index):
                 now, wall = self.runtime.times()
                 self._log.info("peer_down", peer=index, cause=event.cause)
@@ -341,6 +380,8 @@ class Node:
                 message = decode_message(Kind(frame.kind - CONSENSUS_FIRST), frame.payload)
                 now, wall = self.runtime.times()
                 self.runtime.feed(Received(frame.index, message, now, wall))
+                if isinstance(message, Complaint):
+                    self.follower.on_complaint(frame.index, message)
             elif frame.kind == CHECKPOINT:
                 self._cosigner.on_share(frame.index, frame.payload)
             else:
@@ -348,6 +389,7 @@ class Node:
         except GongjiError as error:
             self.metrics.frames_dropped.labels(error.code).inc()
         except (StoreError, InvariantViolation) as error:
+            self.follower.on_failure(error)
             self.runtime.halt(f"{type(error).__name__}: {error}")
         finally:
             # The runtime has worked it off by now: events are handled within `feed`, so its queue stays empty.

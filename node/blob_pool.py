@@ -84,9 +84,7 @@ class BlobPool:
         if held is None:
             return False
         until_ms = now_ms + HOLD_MS
-        self._held[blob_hash] = _Held(
-            data=held.data, ingress=held.ingress, is_wanted=held.is_wanted, until_ms=until_ms
-        )
+        self._held[blob_hash] = _Held(data=held.data, ingress=held.ingress, is_wanted=held.is_wanted, until_ms=until_ms)
         return True
 
     def remove(self, blob_hash: bytes) -> None:

@@ -14,7 +14,7 @@ from chain.execution import Draft, Executed, ExecutionFailed, execute_block
 from chain.ledger import Ledger
 from chain.mempool import Mempool
 from chain.transaction import Transaction, decode_transaction
-from chain.types import Hash, TxId
+from chain.types import TxId
 from chain.validation import Freshness, get_blob_hash, validate_block
 from consensus.events import BlockContent
 from consensus.messages import ITEMS_MAX
@@ -121,9 +121,7 @@ class BlockWorker:
                 parameters=self.parameters,
                 clock=self._clock,
                 has_transaction=self._ledger.has_transaction,
-                freshness=Freshness(wall_ms=self._get_wall_ms(), has_blob=self._has_blob)
-                if is_fresh
-                else None,
+                freshness=Freshness(wall_ms=self._get_wall_ms(), has_blob=self._has_blob) if is_fresh else None,
             )
         except ExecutionFailed as error:
             self._evict(error.tx_id)
@@ -156,11 +154,11 @@ class BlockWorker:
                 continue
             except RevealExhausted as error:
                 # It cannot lead any more, but it can vote: the view timers hand the turn on.
-                self._log.error("reveal_exhausted", reason=str(error))  # noqa: TRY400 - no trace for the operator
+                self._log.error("reveal_exhausted", reason=str(error))
                 return None
             except (InvalidBlock, StoreError):
                 raise
-            except Exception:
+            except Exception:  # noqa: BLE001
                 # No transaction is to blame by itself: fewer of them are tried, down to the one that is.
                 self._log.exception("block_not_built", transactions=len(transactions))
                 if not transactions:

@@ -1,7 +1,7 @@
 """Blocks of the height that is being decided: their contents, bodies and executed results.
 
-Bounded by construction: the newest few blocks, the newest two results, and bodies only of what was asked for; everything
-goes when the height is committed. Nothing here decides anything.
+Bounded by construction: the newest few blocks, the newest two results, and bodies only of what was asked for;
+everything goes when the height is committed. Nothing here decides anything.
 
 A content is not signed but for its header: a relayer may change its list. So a copy stays replaceable until its bodies
 were here and made the header's root; from then on no other copy takes its place.

@@ -1,7 +1,7 @@
 """How this node is: why there is no block now, whether it is ready, and what waits (api.md, Operations)."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from chain.clock import to_wall_ms
@@ -10,6 +10,7 @@ from chain.ledger import Ledger
 from chain.mempool import Mempool
 from chain.types import TxId
 from consensus.describe import Description, describe
+from consensus.messages import Commit, Prepare, ViewChange
 from explorer.reader import (
     ConsensusCondition,
     ReadyCondition,
@@ -73,7 +74,9 @@ class NodeCondition:
 
     async def wait_transaction(self, tx_id: TxId, timeout_ms: int) -> None:
         """Return once the transaction's status is terminal, or after the time."""
-        if not self._ledger.has_transaction(tx_id):
+        known = self._intake.get_status(tx_id)
+        is_over = self._ledger.has_transaction(tx_id) or (known is not None and known.status != "pending")
+        if not is_over:
             await self._waiters.wait_transaction(tx_id, timeout_ms)
 
     async def wait_height(self, height: int, timeout_ms: int) -> None:
@@ -88,9 +91,9 @@ class NodeCondition:
             return self._build_starting()
         now = self._clock.now_ms()
         shown = describe(state, now_ms=now)
-        held_prepares = {index for index, vote in enumerate(state.prepares) if vote is not None}
-        held_commits = {index for index, vote in enumerate(state.commits) if vote is not None}
-        held_changes = {index for index, vote in enumerate(state.view_changes) if vote is not None}
+        held_prepares = _list_signers(state.prepares, state.view)
+        held_commits = _list_signers(state.commits, state.view)
+        held_changes = _list_signers(state.view_changes, state.view)
         return ConsensusCondition(
             height=shown.height,
             view=shown.view,
@@ -114,9 +117,7 @@ class NodeCondition:
                 )
                 for peer in shown.peers
             ),
-            timers=tuple(
-                TimerCondition(name=timer.name, remaining_ms=timer.remaining_ms) for timer in shown.timers
-            ),
+            timers=tuple(TimerCondition(name=timer.name, remaining_ms=timer.remaining_ms) for timer in shown.timers),
         )
 
     def _build_starting(self) -> ConsensusCondition:
@@ -183,6 +184,11 @@ _PHASES = {
     "starting": "idle",
     "quarantined": "idle",
 }
+
+
+def _list_signers(slots: Sequence[ViewChange | Prepare | Commit | None], view: int) -> frozenset[int]:
+    """Return whose message of this very view is here."""
+    return frozenset(message.signer for message in slots if message is not None and message.body.view == view)
 
 
 def _get_mode(shown: Description) -> str:

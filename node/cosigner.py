@@ -2,7 +2,9 @@
 
 A checkpoint names log size and log root; existing transparency-log clients verify it. Sizes never fall and a size has
 one root: the last one signed is durable before it is sent, and another root for it stops the node. A busy chain is
-covered by one checkpoint for each interval, as a later one covers all before it (ADR 0003).
+covered by one checkpoint for each interval, as a later one covers all before it (ADR 0003). Which blocks these are
+follows from block time alone: validators that chose by their own clocks would hardly ever sign the same size, and a
+checkpoint that only one of them signed proves nothing.
 """
 
 from collections.abc import Callable
@@ -17,6 +19,7 @@ from chain.checkpoint import (
     NoteKey,
     NoteSignature,
     build_origin,
+    decode_checkpoint,
     decode_note,
     encode_checkpoint,
     encode_note,
@@ -24,9 +27,10 @@ from chain.checkpoint import (
     sign_log,
     verify_note,
 )
+from chain.clock import to_wall_ms
 from chain.codec import encode
 from chain.crypto import SigningKey, verify
-from chain.errors import InvariantViolation
+from chain.errors import DecodeError, InvariantViolation, ProofError
 from chain.layout import META
 from chain.ledger import Ledger
 from chain.types import Hash, PublicKey
@@ -35,7 +39,13 @@ from node.wire import CHECKPOINT, CheckpointShare, checkpoint_codec
 
 META_CHECKPOINT = META + b"checkpoint"
 INTERVAL_MS = 500
-"""Least time between two checkpoints of one validator."""
+"""The first block in each interval of this length, by the wall time of its block time, has a checkpoint."""
+LATE_MS = 10_000
+"""Of blocks older than this (a node that catches up) one in an interval of the own clock is signed."""
+SHARE_LINES = 2
+"""A validator signs as the log and as a cosigner."""
+SHARES_GAP_MS = 100
+"""Least time between two checkpoints of one validator that are verified here: each costs two signatures."""
 
 
 class _Share(Struct, frozen=True):
@@ -64,14 +74,25 @@ class Cosigner:
         self._wall_ms = wall_ms
         self._origin = build_origin(domain=ledger.genesis.domain, chain_id=ledger.chain_id)
         self._shares: dict[int, _Share] = {}
-        self._signed_ms = -INTERVAL_MS
+        self._note: bytes | None = None
+        self._note_size = 0
+        self._verified_ms: dict[int, int] = {}
+        self._block_wall_ms = self._compute_wall_ms(ledger.header)
+        self._signed_ms = now_ms() - INTERVAL_MS
+
+    def _compute_wall_ms(self, header: Header) -> int:
+        return to_wall_ms(self._ledger.genesis.clock, header.timestamp_ms)
 
     def on_committed(self, header: Header) -> None:
-        """Sign the log as it is now, if an interval has passed since the last time."""
+        """Sign the log as it is after this block, if the block is the first of its interval."""
+        before, self._block_wall_ms = self._block_wall_ms, self._compute_wall_ms(header)
         if self._key is None or self._own_index is None or header.log_size == 0:
             return
+        if before // INTERVAL_MS == self._block_wall_ms // INTERVAL_MS:
+            return
         now = self._now_ms()
-        if now - self._signed_ms < INTERVAL_MS:
+        is_late = self._wall_ms() - self._block_wall_ms > LATE_MS
+        if is_late and now - self._signed_ms < INTERVAL_MS:
             return
         self._remember(header)
         self._signed_ms = now
@@ -88,7 +109,7 @@ class Cosigner:
                 time_s=self._wall_ms() // 1000,
             ),
         )
-        self._shares[self._own_index] = _Share(checkpoint=checkpoint, lines=lines)
+        self._keep(self._own_index, _Share(checkpoint=checkpoint, lines=lines))
         self._broadcast(CHECKPOINT, encode(CheckpointShare(note=encode_note(body, lines))))
 
     def _remember(self, header: Header) -> None:
@@ -107,13 +128,22 @@ class Cosigner:
         """Take a validator's checkpoint; raises `GongjiError` if it does not hold."""
         note = checkpoint_codec.decode(payload).note
         validators = self._ledger.validators
-        if peer >= len(validators):
+        now = self._now_ms()
+        if peer >= len(validators) or now - self._verified_ms.get(peer, now - SHARES_GAP_MS) < SHARES_GAP_MS:
             return
-        checkpoint, _ = verify_note(note, keys=self._build_keys(validators[peer]), verify=verify)
+        body, lines = decode_note(note)
+        if len(lines) != SHARE_LINES:
+            raise DecodeError(what="checkpoint", reason=f"{len(lines)} signature lines, not {SHARE_LINES}")
         known = self._shares.get(peer)
-        if checkpoint.origin == self._origin and (known is None or checkpoint.size > known.checkpoint.size):
-            _, lines = decode_note(note)
-            self._shares[peer] = _Share(checkpoint=checkpoint, lines=tuple(lines[:2]))
+        if known is not None and decode_checkpoint(body).size <= known.checkpoint.size:
+            return
+        self._verified_ms[peer] = now
+        checkpoint, signed = verify_note(note, keys=self._build_keys(validators[peer]), verify=verify)
+        if len(signed) != SHARE_LINES:
+            # A line of any other key would make the gathered note one that clients refuse.
+            raise ProofError("a validator signs as the log and as a cosigner")
+        if checkpoint.origin == self._origin:
+            self._keep(peer, _Share(checkpoint=checkpoint, lines=tuple(lines)))
 
     def _build_keys(self, validator: Validator) -> list[NoteKey]:
         name = build_cosigner_name(self._ledger.genesis.domain, validator.organisation)
@@ -123,19 +153,18 @@ class Cosigner:
             NoteKey(name=name, type=TYPE_COSIGNATURE, public_key=public_key),
         ]
 
+    def _keep(self, index: int, share: _Share) -> None:
+        """Keep a validator's newest checkpoint, and the note where more than f have signed the same."""
+        self._shares[index] = share
+        claim = share.checkpoint
+        shares = [self._shares[other] for other in sorted(self._shares) if self._shares[other].checkpoint == claim]
+        if claim.size >= self._note_size and len(shares) > compute_faults_max(len(self._ledger.validators)):
+            self._note_size = claim.size
+            self._note = encode_note(encode_checkpoint(claim), [line for item in shares for line in item.lines])
+
     def get_note(self) -> bytes | None:
-        """Return the newest checkpoint that more than f validators signed, with all their lines."""
-        by_claim: dict[tuple[int, bytes], list[_Share]] = {}
-        for index in sorted(self._shares):
-            share = self._shares[index]
-            by_claim.setdefault((share.checkpoint.size, share.checkpoint.root), []).append(share)
-        enough = compute_faults_max(len(self._ledger.validators)) + 1
-        for claim in sorted(by_claim, reverse=True):
-            shares = by_claim[claim]
-            if len(shares) >= enough:
-                body = encode_checkpoint(shares[0].checkpoint)
-                return encode_note(body, [line for share in shares for line in share.lines])
-        return None
+        """Return the newest checkpoint that more than f validators signed, with all their lines, None before it."""
+        return self._note
 
 
 def build_cosigner_name(domain: str, organisation: str) -> str:

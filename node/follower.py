@@ -3,20 +3,25 @@
 The runtime reports here and nowhere else; nothing here decides what is committed.
 """
 
+import asyncio
+from collections.abc import Callable, Sequence
 from typing import assert_never
 
 from chain.crypto import sha256
+from chain.errors import Refusal
 from chain.execution import Executed
 from chain.layout import BLOB
 from chain.ledger import Ledger
 from chain.mempool import Mempool, Waiting
+from chain.transaction import count_items
+from chain.types import TxId
 from chain.validation import get_blob_hash
 from consensus.effects import EnterQuarantine, Evidence, Fault, Note, Stop
 from consensus.events import RequestOverdue
-from consensus.messages import Activity
+from consensus.messages import Activity, Complaint
 from consensus.rules import get_leader
 from node.blob_pool import BlobPool
-from node.block_work import BlockWorker
+from node.block_work import TRANSACTIONS_MIN, BlockWorker
 from node.cosigner import Cosigner
 from node.fetching import Fetching
 from node.gossip import Gossip
@@ -31,7 +36,17 @@ from node.runtime import Runtime
 from node.waiting import Waiters
 
 MISSING_BLOBS_MAX = 10_000
-"""Blobs of synced blocks still to be fetched; beyond it they are left to a later sync."""
+"""Blobs of committed blocks still to be fetched; beyond it they are not fetched any more."""
+BLOBS_ASKED = 32
+"""Of these, how many are asked for after each commit."""
+EXPIRY_GAP_MS = 10_000
+"""Least time between two looks for blobs that nobody waits for."""
+OVERDUE_MAX = 64
+"""Transactions that are watched, offered again and complained about at a time."""
+OFFER_GAP_MS = 1_000
+"""Least time between two offers of what is overdue, and between two answers to one peer's complaints."""
+HAND_OVER_GAP_MS = 2_000
+"""Least time between two handings over of the pool to one peer."""
 
 
 class Follower:
@@ -63,6 +78,10 @@ class Follower:
         self._watch = RequestWatch(request_timeout_ms=ledger.genesis.parameters.request_timeout_ms)
         self._log = get_logger("node")
         self._last_view = 0
+        self._expiry_ms = self._offered_ms = clock.now_ms()
+        self._complained_ms: dict[int, int] = {}
+        self._handed_over_ms: dict[int, int] = {}
+        self._handing_over: dict[int, asyncio.TimerHandle] = {}
 
     def connect(
         self, *, runtime: Runtime, fetching: Fetching, intake: Intake, gossip: Gossip, cosigner: Cosigner
@@ -76,18 +95,27 @@ class Follower:
 
     # --- blobs ---
 
-    def keep_blobs(self, blobs: tuple[bytes, ...], peer: int) -> None:
-        """Hold blobs in the share of the peer that sent them; those of blocks committed already go to the database."""
-        found = []
+    def keep_blobs(self, blobs: Sequence[bytes], peer: int, was_wanted: Callable[[bytes], bool]) -> None:
+        """Hold blobs in the share of the peer that sent them; those of committed blocks go to the database."""
+        committed: list[bytes] = []
+        held: list[bytes] = []
         for blob in blobs:
             blob_hash = bytes(sha256(blob))
+            is_wanted = was_wanted(blob_hash)
             if blob_hash in self._missing_blobs:
                 del self._missing_blobs[blob_hash]
-                found.append(blob)
-            else:
-                self.blobs.add(blob, ingress=peer, wall_ms=self._clock.wall_ms())
-        if found:
-            self.ledger.put_blobs(found)
+                committed.append(blob)
+            elif not self.ledger.has_blob(blob_hash):
+                try:
+                    self.blobs.add(blob, ingress=peer, now_ms=self._clock.now_ms(), is_wanted=is_wanted)
+                except Refusal as error:
+                    self.metrics.frames_dropped.labels(error.code).inc()
+                else:
+                    held.append(blob_hash)
+        if committed:
+            self.ledger.put_blobs(committed)
+        if held:
+            self.intake.on_blobs(held)
 
     def find_blob(self, blob_hash: bytes) -> bytes | None:
         """Return a blob that waits for its block, or that lies in the database: validators need it to vote."""
@@ -108,6 +136,65 @@ class Follower:
                 self._missing_blobs[blob_hash] = None
         return blobs
 
+    def _ask_for_blobs(self) -> None:
+        """Ask for some blobs of committed blocks; the next time for others, as some may be erased everywhere."""
+        hashes = tuple(self._missing_blobs)[:BLOBS_ASKED]
+        for blob_hash in hashes:
+            del self._missing_blobs[blob_hash]
+            self._missing_blobs[blob_hash] = None
+        self._fetching.want_blobs(hashes, ())
+
+    def _expire_blobs(self) -> None:
+        """Let go of blobs whose time is over, in the journal as well, but for those that a pooled one names."""
+        now = self._clock.now_ms()
+        if now - self._expiry_ms < EXPIRY_GAP_MS:
+            return
+        self._expiry_ms = now
+        due = self.blobs.find_due(now)
+        if not due:
+            return
+        named = {get_blob_hash(waiting.transaction) for waiting in self._list_pool(len(self.mempool))}
+        gone = [blob_hash for blob_hash in due if blob_hash not in named]
+        for blob_hash in due:
+            if blob_hash in named:
+                self.blobs.renew(blob_hash, now_ms=now)
+        for blob_hash in gone:
+            self.blobs.remove(blob_hash)
+        self.pool_journal.forget(gone)
+
+    # --- peers ---
+
+    def on_peer_up(self, peer: int) -> None:
+        """Hand over what own clients gave: gossip of the time without a connection is lost."""
+        if peer not in self._handing_over:
+            now = self._clock.now_ms()
+            due_ms = self._handed_over_ms.get(peer, now - HAND_OVER_GAP_MS) + HAND_OVER_GAP_MS
+            delay_ms = max(0, due_ms - now)
+            loop = asyncio.get_running_loop()
+            self._handing_over[peer] = loop.call_later(delay_ms / 1000, self._hand_over, peer)
+
+    def _hand_over(self, peer: int) -> None:
+        del self._handing_over[peer]
+        self._handed_over_ms[peer] = self._clock.now_ms()
+        own = (waiting for waiting in self._list_pool(len(self.mempool)) if waiting.ingress == self.own_index)
+        self.gossip.hand_over(peer, (waiting.transaction for waiting in own))
+
+    def _list_pool(self, count_max: int) -> list[Waiting]:
+        return self.mempool.get_oldest_includable(block_ms=self.ledger.header.timestamp_ms, count_max=count_max)
+
+    def on_complaint(self, peer: int, complaint: Complaint) -> None:
+        """Forward to the leader what another says it passes over; the own request timer runs anyway (consensus 6)."""
+        state = self.runtime.state
+        now = self._clock.now_ms()
+        if state is None or now - self._complained_ms.get(peer, now - OFFER_GAP_MS) < OFFER_GAP_MS:
+            return
+        self._complained_ms[peer] = now
+        leader = get_leader(state, state.view)
+        if leader in {peer, self.own_index}:
+            return
+        known = [self.mempool.get_waiting(TxId(tx_id)) for tx_id in complaint.tx_ids]
+        self.gossip.hand_over(leader, (waiting.transaction for waiting in known if waiting is not None))
+
     # --- what the runtime reports ---
 
     def on_committed(self, executed: Executed, *, expired: list[Waiting], write_seconds: float) -> None:
@@ -124,10 +211,10 @@ class Follower:
         self.waiters.on_settled(ids)
         self.waiters.on_height(header.height)
         self.intake.on_expired(expired)
+        self.intake.on_committed(header.timestamp_ms)
         self._fetching.on_committed()
-        peers = tuple(index for index in range(len(self.ledger.validators)) if index != self.own_index)
-        for blob_hash in list(self._missing_blobs)[:8]:
-            self._fetching.want_blob(blob_hash, peers)
+        self._ask_for_blobs()
+        self._expire_blobs()
         self._cosigner.on_committed(header)
         self._watch_leader(executed)
         self._count(executed, write_seconds)
@@ -142,19 +229,40 @@ class Follower:
         now, wall = self.runtime.times()
         leader = get_leader(state, state.view)
         self._watch.on_leader(leader, now_ms=now)
-        parameters = self.ledger.genesis.parameters
-        has_room = len(executed.transactions) * 2 < parameters.block_transactions_max
+        has_room = self._has_room(executed)
         if not has_room or len(self.mempool) == 0:
             return
-        waiting = self.mempool.get_oldest_includable(block_ms=executed.header.timestamp_ms, count_max=64)
+        waiting = [entry for entry in self._list_pool(OVERDUE_MAX) if self._has_its_blob(entry)]
         is_leaders = executed.header.proposer == self.ledger.validators[leader].key
         overdue = self._watch.find_overdue(
             waiting, proposer=leader if is_leaders else -1, has_room=has_room, now_ms=now
         )
         if overdue:
-            for entry in waiting:
-                self.gossip.offer(entry.transaction)
+            if now - self._offered_ms >= OFFER_GAP_MS:
+                self._offered_ms = now
+                for entry in waiting:
+                    self.gossip.offer(entry.transaction)
             self.runtime.feed(RequestOverdue(leader=leader, tx_ids=overdue, now_ms=now, wall_ms=wall))
+
+    def _has_its_blob(self, waiting: Waiting) -> bool:
+        blob_hash = get_blob_hash(waiting.transaction)
+        return blob_hash is None or self.intake.has_blob(blob_hash)
+
+    def _has_room(self, executed: Executed) -> bool:
+        """Tell whether more would have fitted into a block.
+
+        Leaders bound a block by their own speed as well (`EXECUTE_MS_TARGET`), which the others cannot know: one of
+        TRANSACTIONS_MIN may have been full for them, and overload must not be taken for censorship.
+        """
+        parameters = self.ledger.genesis.parameters
+        transactions = executed.transactions
+        items = sum(count_items(transaction.body.call) for transaction in transactions)
+        size = sum(len(transaction.raw) for transaction in transactions)
+        return (
+            len(transactions) < min(TRANSACTIONS_MIN, parameters.block_transactions_max // 2 + 1)
+            and items * 2 < parameters.block_items_max
+            and size * 2 < parameters.block_bytes_max
+        )
 
     def _count(self, executed: Executed, write_seconds: float) -> None:
         execute_seconds, self._worker.execute_seconds = self._worker.execute_seconds, 0.0

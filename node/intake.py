@@ -12,15 +12,18 @@ from msgspec import Struct
 
 from chain.errors import GongjiError, Refusal
 from chain.ledger import Ledger
-from chain.mempool import Admission, Mempool, Waiting
+from chain.mempool import Mempool, Waiting
 from chain.receipt import Receipt
 from chain.transaction import Transaction, decode_transaction
 from chain.types import TxId
+from chain.validation import get_blob_hash
 from explorer.reader import Entry, TransactionStatus
 from node.admission import validate_admission
-from node.blob_pool import BlobPool
+from node.blob_pool import HOLD_MS, BlobPool
 from node.gossip import Gossip
+from node.logs import get_logger
 from node.metrics import NodeMetrics
+from node.parked import Parked
 from node.pool_journal import PoolJournal, PoolRecord, PoolRecordKind
 from node.ports import Clock
 from node.runtime import Runtime
@@ -30,6 +33,8 @@ from node.waiting import Waiters
 ENDED_MAX = 20_000
 """Transactions that ended outside of the log and are remembered; the oldest is forgotten and becomes unknown."""
 RETRY_AFTER_S = 1
+PARKED_BLOBS_ASKED = 32
+"""Blobs of parked transactions that are asked for after each commit."""
 SLICE = 32
 """Transactions of a batch between two turns of the loop: 32 signatures are about two milliseconds."""
 
@@ -58,7 +63,9 @@ class Intake:
         clock: Clock,
         get_block_ms: Callable[[], int],
         home: int,
+        peers_count: int,
         broadcast_blob: Callable[[bytes], int],
+        want_blobs: Callable[[tuple[bytes, ...], tuple[int, ...]], None],
     ) -> None:
         self._ledger = ledger
         self._mempool = mempool
@@ -71,6 +78,9 @@ class Intake:
         self._get_block_ms = get_block_ms
         self._home = home
         self._broadcast_blob = broadcast_blob
+        self._want_blobs = want_blobs
+        self._parked = Parked(ingress_count=peers_count)
+        self._log = get_logger("node")
         self._ended: OrderedDict[TxId, Ended] = OrderedDict()
         self.gossip: Gossip | None = None
 
@@ -81,19 +91,45 @@ class Intake:
         return blob_hash in self._blobs or self._ledger.has_blob(blob_hash)
 
     def is_known(self, tx_id: bytes) -> bool:
-        """Tell whether a transaction is in the pool or on the chain."""
-        return TxId(tx_id) in self._mempool or self._ledger.has_transaction(TxId(tx_id))
+        """Tell whether a transaction is in the pool, parked or on the chain."""
+        known = TxId(tx_id)
+        return known in self._mempool or known in self._parked or self._ledger.has_transaction(known)
 
     def admit_from_peer(self, transaction: Transaction, peer: int) -> None:
-        """Check and pool a transaction that a validator took in; raises `GongjiError`."""
+        """Check and pool a transaction that a validator took in, or park it where its blob is missing.
+
+        Raises `GongjiError`.
+        """
         try:
-            self._admit(transaction, ingress=peer, is_client=False)
+            self._validate(transaction, is_client=False)
+            blob_hash = get_blob_hash(transaction)
+            if blob_hash is not None and not self.has_blob(blob_hash):
+                if self._parked.add(transaction, ingress=peer, blob_hash=blob_hash):
+                    self._want_blobs((blob_hash,), (peer,))
+                return
+            self._pool(transaction, ingress=peer)
         except GongjiError as error:
             self._metrics.count_refusal(error.code, is_client=False)
             raise
         self._runtime.on_pool_changed()
 
-    def _admit(self, transaction: Transaction, *, ingress: int, is_client: bool) -> Admission:
+    def on_blobs(self, hashes: Iterable[bytes]) -> None:
+        """Pool what was parked until one of these blobs came; what waited in the pool for it may go into a block."""
+        for blob_hash in hashes:
+            for item in self._parked.take(blob_hash):
+                try:
+                    self._pool(item.transaction, ingress=item.ingress)
+                except GongjiError as error:
+                    self._metrics.count_refusal(error.code, is_client=False)
+        self._runtime.on_pool_changed()
+
+    def on_committed(self, block_ms: int) -> None:
+        """Let go of what was parked too long; ask again for the blobs of the rest."""
+        if len(self._parked):
+            self._parked.expire(block_ms)
+            self._want_blobs(self._parked.find_blobs(PARKED_BLOBS_ASKED), ())
+
+    def _validate(self, transaction: Transaction, *, is_client: bool) -> None:
         validate_admission(
             transaction,
             chain_id=self._ledger.chain_id,
@@ -102,7 +138,13 @@ class Intake:
             head_ms=self._ledger.header.timestamp_ms,
             has_blob=self.has_blob if is_client else None,
         )
-        return self._mempool.add(transaction, ingress=ingress, now_ms=self._clock.now_ms())
+
+    def _pool(self, transaction: Transaction, *, ingress: int) -> None:
+        self._mempool.add(transaction, ingress=ingress, now_ms=self._clock.now_ms())
+        blob_hash = get_blob_hash(transaction)
+        if blob_hash is not None:
+            # Held at least as long as on the day it came: what was accepted with it must not lose it.
+            self._blobs.renew(blob_hash, now_ms=self._clock.now_ms())
 
     # --- Submitter ---
 
@@ -162,7 +204,8 @@ class Intake:
                 # Still waiting: this caller's 202 waits for the sync of the journal as well.
                 pooled = self._mempool.get(tx_id) if known.status == "pending" else None
                 return _with(known, is_replayed=True), pooled
-            self._admit(transaction, ingress=self._home, is_client=True)
+            self._validate(transaction, is_client=True)
+            self._pool(transaction, ingress=self._home)
         except GongjiError as error:
             self._metrics.count_refusal(error.code, is_client=True)
             retry = RETRY_AFTER_S if error.entry.retryable else None
@@ -182,20 +225,29 @@ class Intake:
         self._runtime.on_pool_changed()
         try:
             await self._journal.append(records)
+        except asyncio.CancelledError:
+            # Nobody waits for the answer any more, but it is journaled all the same, so it goes on its way.
+            self._offer(fresh, answers, places)
+            raise
         except Refusal as error:
             for place, transaction in zip(places, fresh, strict=True):
                 if not answers[place].is_replayed:
                     self._mempool.remove_committed([transaction.tx_id])
+                    self._waiters.on_settled([transaction.tx_id])
                 self._metrics.count_refusal(error.code, is_client=True)
                 answers[place] = SubmitResult(
                     tx_id=transaction.tx_id, status="refused", refusal=error, retry_after_s=RETRY_AFTER_S
                 )
+            self._runtime.on_pool_changed()
             return answers
+        self._offer(fresh, answers, places)
+        return answers
+
+    def _offer(self, fresh: list[Transaction], answers: list[SubmitResult], places: list[int]) -> None:
         if self.gossip is not None:
             for place, transaction in zip(places, fresh, strict=True):
                 if not answers[place].is_replayed:
                     self.gossip.offer(transaction)
-        return answers
 
     def _find(self, tx_id: TxId) -> SubmitResult | None:
         """Return what is known of a transaction."""
@@ -223,16 +275,20 @@ class Intake:
 
     async def put_blob(self, blob_hash: bytes, data: bytes) -> HeldBlob:
         """Hold a blob whose hash was checked, durably; gossip it."""
-        until_ms, is_known = self._blobs.add(data, ingress=self._home, wall_ms=self._clock.wall_ms())
+        if self._ledger.has_blob(blob_hash):
+            return HeldBlob(held_until_ms=self._clock.wall_ms() + HOLD_MS, is_replayed=True)
+        held_ms, is_known = self._blobs.add(data, ingress=self._home, now_ms=self._clock.now_ms())
         record = PoolRecord(kind=PoolRecordKind.BLOB, key=blob_hash, payload=data)
         try:
             await self._journal.append([record])
         except Refusal:
-            self._blobs.remove(blob_hash)
+            if not is_known:
+                self._blobs.remove(blob_hash)
             raise
         if not is_known:
             self._broadcast_blob(data)
-        return HeldBlob(held_until_ms=until_ms, is_replayed=is_known)
+        self.on_blobs([blob_hash])
+        return HeldBlob(held_until_ms=self._clock.wall_ms() + held_ms, is_replayed=is_known)
 
     # --- what became of it ---
 
@@ -268,30 +324,46 @@ class Intake:
             self._ended.popitem(last=False)
 
     def restore(self) -> int:
-        """Take back what the pool journal kept over a restart; return how many transactions."""
+        """Take back what the pool journal kept over a restart; return how many transactions.
+
+        Everything in it was promised: it is let go of only where it is on the chain, has expired or cannot be read.
+        What finds no room stays in the journal for the next start.
+        """
         count = 0
-        stale: list[bytes] = []
+        done: list[bytes] = []
         for record in self._journal.replay():
-            if record.kind is PoolRecordKind.BLOB:
-                if self._ledger.has_blob(record.key):
-                    stale.append(record.key)
-                else:
-                    self._blobs.add(record.payload, ingress=self._home, wall_ms=self._clock.wall_ms())
-                continue
             try:
-                transaction = decode_transaction(record.payload)
-                if self._ledger.has_transaction(transaction.tx_id):
-                    stale.append(record.key)
-                    continue
-                self._admit(transaction, ingress=self._home, is_client=False)
-            except GongjiError:
-                stale.append(record.key)
-                continue
-            count += 1
-            if self.gossip is not None:
-                self.gossip.offer(transaction)
-        self._journal.forget(stale)
+                if record.kind is PoolRecordKind.BLOB:
+                    if self._ledger.has_blob(record.key):
+                        done.append(record.key)
+                    else:
+                        self._blobs.add(record.payload, ingress=self._home, now_ms=self._clock.now_ms())
+                elif self._restore_transaction(record):
+                    count += 1
+                else:
+                    done.append(record.key)
+            except Refusal as error:
+                self._log.warning("not_restored", id=record.key.hex(), kind=record.kind.name.lower(), reason=str(error))
+        self._journal.forget(done)
         return count
+
+    def _restore_transaction(self, record: PoolRecord) -> bool:
+        """Pool a promised transaction again; return whether it still waits. Raises `Refusal` where there is no room."""
+        try:
+            transaction = decode_transaction(record.payload)
+        except GongjiError as error:
+            self._log.warning("not_restored", id=record.key.hex(), kind="transaction", reason=str(error))
+            return False
+        if self._ledger.has_transaction(transaction.tx_id):
+            return False
+        if transaction.body.valid_until_ms <= self._ledger.header.timestamp_ms:
+            self._end(transaction, status="expired", code="expired")
+            return False
+        if transaction.body.chain_id != self._ledger.chain_id or not transaction.is_signature_valid():
+            return False
+        # Not against the wall clock, which may have been set back: it was admitted once, and that was the promise.
+        self._pool(transaction, ingress=self._home)
+        return True
 
 
 def _with(result: SubmitResult, *, is_replayed: bool) -> SubmitResult:

@@ -71,7 +71,7 @@ async def _run(config: NodeConfig, genesis: Genesis) -> int:
     pid_path = Path(config.data_dir) / PID_NAME
     pid_path.write_text(f"{os.getpid()}\n", encoding="ascii")
     try:
-        await _serve(node, config, listener, stopping)
+        await _serve(node, config, genesis, listener=listener, stopping=stopping)
     except* (StoreError, InvariantViolation, OSError) as group:
         failure.extend(f"{type(error).__name__}: {error}" for error in group.exceptions)
     finally:
@@ -84,11 +84,14 @@ async def _run(config: NodeConfig, genesis: Genesis) -> int:
     return 0
 
 
-async def _serve(node: Node, config: NodeConfig, listener: socket.socket, stopping: asyncio.Event) -> None:
+async def _serve(
+    node: Node, config: NodeConfig, genesis: Genesis, *, listener: socket.socket, stopping: asyncio.Event
+) -> None:
     log = get_logger("node")
     async with asyncio.TaskGroup() as tasks:
         journal_task = tasks.create_task(node.pool_journal.run(), name="pool journal")
-        server_task = tasks.create_task(node.server.serve(sockets=[listener]), name="rest")
+        server = node.build_server(config, genesis)
+        server_task = tasks.create_task(server.serve(sockets=[listener]), name="rest")
         lag_task = tasks.create_task(_measure_lag(node), name="loop lag")
         await node.mesh.start(tasks)
         restored = node.begin()
@@ -105,7 +108,7 @@ async def _serve(node: Node, config: NodeConfig, listener: socket.socket, stoppi
         )
         await stopping.wait()
         node.runtime.close()
-        node.server.should_exit = True
+        server.should_exit = True
         await node.mesh.close()
         await server_task
         for task in (journal_task, lag_task):

@@ -1,11 +1,13 @@
 """What the runtime needs of its surroundings: clock, signer, network, fetcher, observer."""
 
+import asyncio
 from typing import Protocol
 
 from chain.execution import Executed
 from chain.mempool import Waiting
 from consensus.effects import Fault, PersistRecord
 from consensus.messages import OwnMessage
+from p2p.events import FrameReceived
 
 
 class Clock(Protocol):
@@ -36,6 +38,19 @@ class Network(Protocol):
 
     def broadcast(self, kind: int, payload: bytes) -> int:
         """Queue a frame for all peers; return for how many."""
+
+
+class PeerNetwork(Network, Protocol):
+    """The whole network layer, as the composer needs it."""
+
+    def release(self, event: FrameReceived) -> None:
+        """Give a received frame back, once it needs no memory here any more."""
+
+    async def start(self, tasks: asyncio.TaskGroup) -> None:
+        """Listen, and begin to dial."""
+
+    async def close(self) -> None:
+        """End all connections and tasks."""
 
 
 class Fetcher(Protocol):

@@ -111,9 +111,7 @@ checkpoint_codec = Codec[CheckpointShare](CheckpointShare, 4_096, "checkpoint")
 def build_frame_kinds() -> list[FrameKind]:
     """Return every frame kind with its limit and lane."""
     kinds = [
-        FrameKind(
-            number=CONSENSUS_FIRST + kind, name=kind.name.lower(), bytes_max=BYTES_MAX[kind], lane=Lane.VOTES
-        )
+        FrameKind(number=CONSENSUS_FIRST + kind, name=kind.name.lower(), bytes_max=BYTES_MAX[kind], lane=Lane.VOTES)
         for kind in Kind
     ]
     kinds += [

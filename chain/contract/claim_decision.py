@@ -169,11 +169,25 @@ def _find_bar(state: Overlay, claim_id: bytes, claim: ClaimRecord, majority: Dra
 
 def _reject(state: Overlay, context: Context, claim_id: bytes, claim: ClaimRecord, reason: str = "success") -> None:
     majority = get_majority(claim)
-    day = 0 if majority is None else majority.established_day
+    day = 0
+    if majority is not None:
+        day = majority.established_day
+        _note_decided(state, claim_id, claim, day)
     context.emit(
         ClaimDecided(claim=claim_id, decided_by=claim.decided_by, is_approved=False, row=claim.row, established_day=day)
     )
     close(state, context, claim_id, claim, CLAIM_REJECTED, get_entry(reason).number)
+
+
+def _note_decided(state: Overlay, claim_id: bytes, claim: ClaimRecord, day: int) -> None:
+    """Note that a diagnosis was decided under the day that the assessors established (ADR 0005).
+
+    Otherwise a rejected member could state other days until the lot is kind.
+    """
+    known = state.get(CLAIM_CASE, claim.member, claim.cause, day)
+    if known is None or not is_case_decided(state, known):
+        case = state.require(CLAIM_CASE, claim.member, claim.cause, claim.diagnosed_day)
+        state.put(CLAIM_CASE, replace(case, claim=claim_id), claim.member, claim.cause, day)
 
 
 def _approve(state: Overlay, context: Context, claim_id: bytes, claim: ClaimRecord, report: DrawnFirm) -> None:

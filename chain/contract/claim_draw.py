@@ -57,27 +57,32 @@ REDRAWS_MAX = 3
 REDRAWS_END = 6
 """Replacements in all; one more and the claim ends."""
 DRAWS_PER_DAY_MAX = 4_000
-"""Draws of one plan at one 0:00; the rest waits for the next day, so that a flood of claims makes no block
-too slow."""
+"""Draws of one plan at one 0:00, and in one block however many days begin in it; the rest waits for the next 0:00, so
+that a flood of claims makes no block too slow."""
 
 
-def run_draws(state: Overlay, context: Context, plan: str, day: int) -> None:
+def run_draws(state: Overlay, context: Context, plan: str, day: int, drawn_before: int = 0) -> int:
     """Draw for every claim that waits and for which f + 1 different proposers have revealed since it asked.
 
     Runs at 0:00 of a day. The lane is in the order of asking, so the first claim that is too young ends the
-    run.
+    run. `drawn_before` is how many left the lane for earlier days of the same block; returns how many did now.
     """
     proposers_min = context.faults_max + 1
-    for _ in range(DRAWS_PER_DAY_MAX):
+    draws_max = max(0, DRAWS_PER_DAY_MAX - drawn_before)
+    pairs: list[tuple[str, ...]] = []
+    for count in range(draws_max):
         claim_id = claim_lane.get_first(state, plan, claim_lane.LANE_DRAW)
         if claim_id is None:
-            return
+            return count
         claim = state.require(CLAIM, claim_id)
         value = beacon.get_draw_value(state.require(BEACON), since=claim.draw_height, proposers_min=proposers_min)
         if value is None:
-            return
+            return count
         claim_lane.pop(state, plan, claim_lane.LANE_DRAW)
-        _fill_seats(state, context, claim_id, claim, value, day)
+        if not pairs and not claim.firms:
+            pairs = list_choices(state, claim, claim.seats)
+        _fill_seats(state, context, claim_id, claim, value, day, pairs)
+    return draws_max
 
 
 def ask_draw(state: Overlay, context: Context, claim_id: bytes, claim: ClaimRecord) -> None:
@@ -152,14 +157,23 @@ def list_choices(state: Overlay, claim: ClaimRecord, count: int) -> list[tuple[s
     ]
 
 
-def _fill_seats(state: Overlay, context: Context, claim_id: bytes, claim: ClaimRecord, value: Hash, day: int) -> None:
+def _fill_seats(
+    state: Overlay,
+    context: Context,
+    claim_id: bytes,
+    claim: ClaimRecord,
+    value: Hash,
+    day: int,
+    pairs: list[tuple[str, ...]],
+) -> None:
+    """Draw the vacant seats of a claim; `pairs` are the choices of every claim without firms, listed once for all."""
     vacant = claim.seats - len(get_active(claim))
     auditor = get_auditors(state)[1]
     is_auditor_free = all(firm.organisation != auditor for firm in claim.firms)
     drawn: tuple[str, ...] = ()
     choices: list[tuple[str, ...]] = []
     if claim.redraws <= REDRAWS_MAX or not is_auditor_free:
-        choices = list_choices(state, claim, vacant)
+        choices = list_choices(state, claim, vacant) if claim.firms else pairs
     if not choices and is_auditor_free:
         drawn = (auditor,)
         choices = list_choices(state, claim, vacant - 1)

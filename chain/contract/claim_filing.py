@@ -24,6 +24,7 @@ from chain.contract.claim_tables import (
     ClaimRecord,
 )
 from chain.contract.context import Context
+from chain.contract.persons import is_barred
 from chain.contract.tables import (
     MEMBER,
     MEMBER_AGED_OUT,
@@ -106,7 +107,8 @@ def apply_claim_file(state: Overlay, context: Context, call: ClaimFile) -> tuple
 def _validate_call(state: Overlay, call: ClaimFile, member: MemberRecord, plan: PlanRecord, today: int) -> None:
     if plan.status == PLAN_ENDED:
         raise Refusal("plan_not_active", plan=member.plan)
-    if member.status not in _MAY_FILE:
+    # Between the payment of a main benefit and the drain of the window the member is only LEAVING.
+    if member.status not in _MAY_FILE or is_barred(state, member):
         raise Refusal("member_state", status=MEMBER_STATUS_NAMES[member.status])
     if member.claim is not None:
         raise Refusal("claim_open", claim=member.claim.hex())

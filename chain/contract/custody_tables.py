@@ -1,7 +1,7 @@
 """Tables of deposits, accounts, statements and instructions (contract 2 *Deposit*, *Custody*)."""
 
 from chain.contract.calls import Bytes32, Name
-from chain.contract.fields import Code, DayField, FenField, Number, Record
+from chain.contract.fields import Code, DayField, FenField, Number, Record, SignedFen
 from chain.state import Table
 
 INSTRUCTION_AID, INSTRUCTION_REFUND, INSTRUCTION_RETURN, INSTRUCTION_FEE = range(4)
@@ -40,7 +40,7 @@ class AccountRecord(Record, frozen=True):
     """Last day of the last posted statement."""
     closing: FenField
     """Its closing balance."""
-    expected: FenField
+    expected: SignedFen
     """What the chain's own books say for the end of that day."""
     is_matched: bool
     """False from a mismatch until it is resolved."""
@@ -69,7 +69,7 @@ class StatementRecord(Record, frozen=True):
     out_sum: FenField
     file_hash: Bytes32
     is_matched: bool
-    expected_closing: FenField
+    expected_closing: SignedFen
 
 
 class InstructionRecord(Record, frozen=True):

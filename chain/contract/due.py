@@ -69,22 +69,22 @@ def run_due(
     budget: int,
     run_one: Callable[[int, bytes, int], None],
 ) -> tuple[int, int, bool]:
-    """Run the entries of a day whose kind lies in one of the ranges; return (position, acts, whether done).
+    """Run the entries of a day whose kind lies in one of the ranges; return (position, budget used, whether done).
 
     `position` is how many entries of the first kind left over ran in earlier blocks. `run_one` gets the kind, the id
     and the day that the deadline was set for. An entry that changed nothing, because what it was set for had happened
-    in time, costs a read: up to 10 such may run for each act of the budget.
+    in time, costs a read: ten of them use as much of the budget as one act.
     """
     used = seen = 0
     while True:
         index = state.get(DUE_INDEX, plan, day)
         current = next((pair for pair in index.counts if _is_within(pair[0], kinds)), None) if index else None
         if index is None or current is None:
-            return 0, used, True
+            return 0, max(used, seen // STALE_FACTOR), True
         kind, count = current
         while position < count:
             if used >= budget or seen >= budget * STALE_FACTOR:
-                return position, used, False
+                return position, max(used, seen // STALE_FACTOR), False
             chunk, offset = divmod(position, CHUNK_ENTRIES)
             for entry in sorted(state.require(DUE, plan, day, kind, chunk).entries)[offset:]:
                 if used >= budget or seen >= budget * STALE_FACTOR:

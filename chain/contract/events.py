@@ -159,7 +159,7 @@ class StatementPosted(_Event, frozen=True, tag="statement_posted"):
     from_day: Number
     to_day: Number
     closing: Number
-    expected_closing: Number
+    expected_closing: Annotated[int, Meta(ge=-(2**62), le=2**62)]
     is_matched: bool
 
 

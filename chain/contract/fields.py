@@ -16,6 +16,8 @@ Index = Annotated[int, Meta(ge=0, lt=2**31)]
 """Share index, X or I, in fen for a unit of weight (contract 3.2)."""
 StoppedDays = Annotated[int, Meta(ge=-1_000_000, le=1_000_000)]
 """Days from which stopped days are counted: below 0 where a deadline is moved."""
+SignedFen = Annotated[int, Meta(ge=-(2**62), le=2**62)]
+"""A balance by the chain's own books, which a bank's wrong booking days can take below 0."""
 
 
 class Record(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):

@@ -1,16 +1,22 @@
-"""The equations that hold after every act: where the money is, and where it came from (contract 3.7)."""
+"""What holds after every act: each fen is somewhere and came from somewhere (contract 3.7), and each record that was
+written can be read back. A number beyond its field would be read by the nodes that still hold the record in memory and
+by no other, so it must not outlive the act that made it.
+"""
 
 from collections.abc import Iterable
 from typing import Final
 
 import msgspec
 
+from chain.contract.settlement_tables import PERIOD
 from chain.contract.tables import POOL, PoolRecord
-from chain.errors import InvariantViolation
+from chain.errors import DecodeError, InvariantViolation
 from chain.state import Overlay, PoolKey
 from chain.types import FEN_MAX
 
 _POOL_KEY_PREFIX: Final = POOL.prefix(arity=2)
+_PERIOD_KEY_PREFIX: Final = PERIOD.prefix(arity=3)
+"""Lists up to 10,000 ids and no sum: reading it back at each payment would cost more than the payment."""
 
 
 def check_pool(pool: PoolRecord) -> None:
@@ -35,11 +41,17 @@ def check_pool(pool: PoolRecord) -> None:
 
 
 def check_transaction(state: Overlay, mark: int) -> None:
-    """Check the pools that were written since a savepoint."""
-    for key in state.changed(mark):
+    """Check the records that were written since a savepoint, and the sums of the pools among them."""
+    for key, codec, record in state.written(mark):
+        if record is None or key.startswith(_PERIOD_KEY_PREFIX):
+            continue
         if key.startswith(_POOL_KEY_PREFIX):
             _, plan, number = msgspec.msgpack.decode(key)
             check_pool(state.require(POOL, plan, number))
+        try:
+            codec.validate(record)
+        except DecodeError as error:
+            raise InvariantViolation(f"a record that nobody could read back: {error}") from error
 
 
 def check_block(state: Overlay, pools: Iterable[PoolKey]) -> None:

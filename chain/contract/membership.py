@@ -9,12 +9,13 @@ from typing import Final
 
 from msgspec.structs import replace
 
+from chain.contract.calendar import compute_year
 from chain.contract.calls import MemberAmend, MemberApply, MemberLeave, MemberWeight, MemberWithdraw
 from chain.contract.context import DAY_MS, Context, compute_day_start_ms
 from chain.contract.custody_tables import DEPOSIT_CODE, DepositCodeRecord
 from chain.contract.due import DUE_APPLICATION, DUE_WAITING_END, add_due
 from chain.contract.events import MemberAmended, MemberApplied, MemberWeightChanged, MemberWithdrew
-from chain.contract.organisations import get_today, require_plan
+from chain.contract.organisations import get_today, is_winding_down, require_plan
 from chain.contract.payout import refund_member
 from chain.contract.persons import is_gone
 from chain.contract.shares import (
@@ -39,8 +40,6 @@ from chain.contract.tables import (
     MEMBER_WAITING,
     PLAN,
     PLAN_ACTIVE,
-    PLAN_ENDED,
-    PLAN_WIND_DOWN,
     POOL,
     SIGNER,
     VERSION,
@@ -200,7 +199,9 @@ def apply_member_amend(state: Overlay, context: Context, call: MemberAmend) -> t
 def _is_before_cover(book: PoolBook, member: MemberRecord) -> bool:
     """Tell whether the member has applied or waits: profiles are not replaced under cover."""
     if member.status == MEMBER_SHARING:
-        return book.today < member.cover_from
+        # Who was reinstated today is covered again from tomorrow: that gap is no waiting.
+        was_covered = any(start <= end and end >= member.entry_day for start, end, _ in member.past)
+        return book.today < member.cover_from and not was_covered
     return member.status in (MEMBER_APPLIED, MEMBER_VERIFIED, MEMBER_WAITING, MEMBER_QUEUED)
 
 
@@ -216,7 +217,7 @@ def apply_member_leave(state: Overlay, context: Context, call: MemberLeave) -> t
         raise Refusal("member_state", status=member.status)
     if member.children > 0:
         raise Refusal("children_first", children=member.children)
-    if require_plan(state, member.plan).status in (PLAN_WIND_DOWN, PLAN_ENDED) and member.is_leaf:
+    if is_winding_down(require_plan(state, member.plan)) and member.is_leaf:
         raise Refusal("plan_not_active", plan=member.plan)
     exit_member(state, context, call.member, ACT_LEAVE)
     return ()
@@ -255,11 +256,13 @@ def apply_member_withdraw(state: Overlay, context: Context, call: MemberWithdraw
 def _get_kept_fen(book: PoolBook) -> int:
     """Return what a withdrawal must leave for each unit: the minimum, in a wind-down what the year can still cost."""
     terms, pool = book.terms.pool, book.pool
-    if book.plan_record.status != PLAN_WIND_DOWN:
+    if not is_winding_down(book.plan_record):
         return terms.deposit_min_fen
     if terms.cap_per_year_fen is None:
         return FEN_MAX
-    return max(0, terms.cap_per_year_fen - (pool.share_index - pool.year_index))
+    # The pool notes a new year at its first settlement; a year that has begun can cost its whole cap.
+    charged = pool.share_index - pool.year_index if compute_year(book.today) == pool.year else 0
+    return max(0, terms.cap_per_year_fen - charged)
 
 
 def apply_member_weight(state: Overlay, context: Context, call: MemberWeight) -> tuple[int, ...]:

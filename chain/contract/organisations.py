@@ -1,7 +1,16 @@
 """Organisations and their duties: who signs with which key, and which auditor is asked in which period (contract 1)."""
 
 from chain.contract.context import Context, compute_day
-from chain.contract.tables import PLAN, ROSTER, SIGNER, VERSION, PlanRecord, SignerRecord
+from chain.contract.tables import (
+    PLAN,
+    PLAN_ENDED,
+    PLAN_WIND_DOWN,
+    ROSTER,
+    SIGNER,
+    VERSION,
+    PlanRecord,
+    SignerRecord,
+)
 from chain.contract.terms import PlanTerms
 from chain.errors import InvariantViolation, Refusal
 from chain.genesis import ROLE_AUDITOR, ROLE_NAMES
@@ -22,6 +31,11 @@ def require_plan(state: Overlay, plan: str) -> PlanRecord:
     if record is None:
         raise Refusal("plan_unknown", plan=plan)
     return record
+
+
+def is_winding_down(plan: PlanRecord) -> bool:
+    """Tell whether a plan's end has begun, also while it is paused or frozen for some days on the way."""
+    return plan.wind_day > 0 or plan.status in (PLAN_WIND_DOWN, PLAN_ENDED)
 
 
 def get_terms(state: Overlay, plan: str, version: int) -> PlanTerms:

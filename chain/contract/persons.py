@@ -48,11 +48,27 @@ def hold_person(state: Overlay, plan: str, person_index: bytes, member_id: bytes
     state.put(PERSON, PersonRecord(member=member_id, is_barred=False), plan, person_index)
 
 
-def bar_person(state: Overlay, member_id: bytes, member: MemberRecord) -> None:
-    """Let a person never come back: the main benefit was paid, or the membership was voided."""
-    if member.person_index is not None and member.is_admitted:
-        barred = PersonRecord(member=member_id, is_barred=True)
-        state.put(PERSON, barred, member.plan, member.person_index)
+def bar_person(state: Overlay, member_id: bytes, member: MemberRecord) -> bytes | None:
+    """Let a person never come back: the main benefit was paid, or the membership was voided.
+
+    Returns another membership that holds the person by now, where he had left, joined anew, and then claimed for a
+    day of the old cover: the caller ends it.
+    """
+    if member.person_index is None or not member.is_admitted:
+        return None
+    person = state.get(PERSON, member.plan, member.person_index)
+    if person is not None and person.is_barred:
+        return None
+    state.put(PERSON, PersonRecord(member=member_id, is_barred=True), member.plan, member.person_index)
+    return person.member if person is not None and person.member != member_id else None
+
+
+def is_barred(state: Overlay, member: MemberRecord) -> bool:
+    """Tell whether the person behind a membership may not come back, nor claim again."""
+    if member.person_index is None:
+        return False
+    person = state.get(PERSON, member.plan, member.person_index)
+    return person is not None and person.is_barred
 
 
 def free_person(state: Overlay, member_id: bytes, member: MemberRecord) -> None:

@@ -94,6 +94,8 @@ class _Run(Struct):
     position: int
     budget: int
     """Acts that may still run in this block."""
+    drawn: int = 0
+    """Claims that left the lane of draws in this block."""
 
 
 _Done = tuple[int, bool]
@@ -115,7 +117,7 @@ def _run_plan(state: Overlay, context: Context, plan: str) -> None:
     if record.day >= today and record.stage == STAGE_DONE:
         _drain_pools(state, context, _Run(plan, today, STAGE_DRAIN, 0, budget))
         return
-    days = 0
+    days = drawn = 0
     while True:
         record = state.require(PLAN, plan)
         if record.stage == STAGE_DONE:
@@ -124,11 +126,9 @@ def _run_plan(state: Overlay, context: Context, plan: str) -> None:
             days += 1
             record = replace(record, day=record.day + 1, stage=STAGE_STOPS, stage_position=0)
             state.put(PLAN, record, plan)
-        run = _Run(
-            plan=plan, day=record.day, stage=record.stage, position=record.stage_position, budget=budget
-        )
+        run = _Run(plan, record.day, record.stage, record.stage_position, budget, drawn)
         position, is_over = _run_stage(state, _open_day(context, record), run)
-        budget = run.budget
+        budget, drawn = run.budget, run.drawn
         record = state.require(PLAN, plan)
         if not is_over:
             state.put(PLAN, replace(record, stage_position=position), plan)
@@ -335,14 +335,10 @@ def _run_drain(state: Overlay, context: Context, run: _Run) -> _Done:
 
 
 def _run_draws(state: Overlay, context: Context, run: _Run) -> _Done:
-    run_guarded(
-        state,
-        context,
-        plan=run.plan,
-        day=run.day,
-        stage=run.stage,
-        act=lambda: run_draws(state, context, run.plan, run.day),
-    )
+    def act() -> None:
+        run.drawn += run_draws(state, context, run.plan, run.day, run.drawn)
+
+    run_guarded(state, context, plan=run.plan, day=run.day, stage=run.stage, act=act)
     return 0, True
 
 

@@ -15,6 +15,13 @@ from chain.crypto import sha256
 from chain.errors import ConfigError
 from chain.types import FEN_MAX, Fen, Hash
 
+WEIGHT_MAX = 100
+"""Units of one member."""
+UNITS_FEN_MAX = 2**30
+"""What one unit may own in fen, also if somebody puts the money of the greatest weight behind the least: with it, X
+stays below 2^31 until the index itself has passed 2^30, ten million yuan for each unit (contract 3.2)."""
+BENEFIT_FEN_MAX = FEN_MAX // 10_000
+"""The 5,000 items of one settlement, each with a fee of up to its amount, must fit into one sum."""
 Days = Annotated[int, Meta(ge=0, le=3_650)]
 DayOfMonth = Annotated[int, Meta(ge=1, le=28)]
 Cap = Annotated[int, Meta(ge=1, le=FEN_MAX)] | None
@@ -154,6 +161,8 @@ def validate_terms(terms: PlanTerms) -> None:
         raise ConfigError(field="notice_full_days_min", reason="more than the days between notice and charge")
     if pool.deposit_max_fen < pool.deposit_min_fen:
         raise ConfigError(field="deposit_max_fen", reason="less than deposit_min_fen")
+    if pool.deposit_max_fen * WEIGHT_MAX > UNITS_FEN_MAX:
+        raise ConfigError(field="deposit_max_fen", reason=f"must be at most {UNITS_FEN_MAX // WEIGHT_MAX}")
     if pool.jury_size % 2 == 0:
         raise ConfigError(field="jury_size", reason="must be odd")
     for benefits in (terms.pinned.benefits, pool.benefit_ceiling):
@@ -162,3 +171,7 @@ def validate_terms(terms: PlanTerms) -> None:
                 raise ConfigError(field="benefit", reason="age bands must follow each other without a gap")
         if any(band.age_to_years < band.age_from_years for band in benefits):
             raise ConfigError(field="benefit", reason="an age band ends before it starts")
+        if any(max(band.severe_fen, band.mild_fen) > BENEFIT_FEN_MAX for band in benefits):
+            raise ConfigError(field="benefit", reason=f"an amount must be at most {BENEFIT_FEN_MAX}")
+    if len(pool.benefit_ceiling) < len(terms.pinned.benefits):
+        raise ConfigError(field="benefit_ceiling", reason="a benefit has no ceiling")

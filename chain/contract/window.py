@@ -198,10 +198,13 @@ def on_waiting_end(state: Overlay, context: Context, member_id: bytes) -> None:
 def exit_member(state: Overlay, context: Context, member_id: bytes, act: int) -> None:
     """End a membership now, or queue it where the window is open and the member has a leaf.
 
-    A member who is gone already only becomes claimed out or voided, and the person barred. `act` is one of
-    the ACT_ numbers but ACT_ENTER. Writes POOL and MEMBER: the caller reads both again.
+    A member who is gone already only becomes claimed out or voided. The person of either is barred at once, and any
+    other membership that he holds by now ends too. `act` is one of the ACT_ numbers but ACT_ENTER. Writes POOL and
+    MEMBER: the caller reads both again.
     """
     member = state.require(MEMBER, member_id)
+    is_barring = act in (ACT_CLAIMED_OUT, ACT_VOIDED)
+    other = bar_person(state, member_id, member) if is_barring else None
     book = open_book(state, context, member.plan, member.pool)
     if is_gone(member):
         _amend_gone(state, context, book, member_id, member, act)
@@ -212,6 +215,8 @@ def exit_member(state: Overlay, context: Context, member_id: bytes, act: int) ->
     else:
         finish_exit(state, context, book, member_id, member, act)
     save_book(state, book)
+    if other is not None:
+        exit_member(state, context, other, act)
 
 
 def _amend_gone(
@@ -220,7 +225,6 @@ def _amend_gone(
     """Let an ended membership become claimed out or voided, or refund the shares that it had paid."""
     if act in (ACT_CLAIMED_OUT, ACT_VOIDED):
         _change_status(state, context, member_id, member, _STATUS_AFTER[act])
-        bar_person(state, member_id, member)
     elif act == ACT_SHARES_REFUND:
         _refund_shares(state, context, book, member_id, member, member.paid_before)
 
@@ -231,8 +235,6 @@ def finish_exit(
     """Execute *exit*: the leaf goes, the balance is refunded, cover ends today or with the suspension."""
     shares_paid = compute_shares_paid(member, book.pool.share_index)
     end_membership(state, context, book, member_id, member, _STATUS_AFTER[act])
-    if act in (ACT_CLAIMED_OUT, ACT_VOIDED):
-        bar_person(state, member_id, member)
     if act == ACT_SHARES_REFUND:
         _refund_shares(state, context, book, member_id, member, shares_paid)
 

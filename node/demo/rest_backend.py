@@ -6,6 +6,7 @@ fails, the next is asked. Transactions go to all nodes in turn."""
 import asyncio
 from collections.abc import Sequence
 
+import httpx
 from msgspec import Struct
 
 from chain.transaction import Transaction
@@ -60,13 +61,15 @@ class _Waiting(Struct):
 class RestBackend:
     """The backend over real nodes."""
 
-    def __init__(self, urls: Sequence[str], *, plan: str) -> None:
-        """Take the base URLs of the nodes."""
+    def __init__(self, urls: Sequence[str], *, plan: str, transport: httpx.AsyncBaseTransport | None = None) -> None:
+        """Take the base URLs of the nodes; `transport` stands for the network where there is none."""
         self.urls = tuple(urls)
         self.trouble = ""
         """Why the last transactions could not be handed over, empty where they could."""
-        self.reader = AsyncClient(self.urls)
-        self._writers = [AsyncClient([*self.urls[i:], *self.urls[:i]]) for i in range(len(self.urls))]
+        self.reader = AsyncClient(self.urls, transport=transport)
+        self._writers = [
+            AsyncClient([*self.urls[i:], *self.urls[:i]], transport=transport) for i in range(len(self.urls))
+        ]
         self._plan = plan
         self._waiting: dict[bytes, _Waiting] = {}
         self._refused: list[Outcome] = []
@@ -205,25 +208,26 @@ class RestBackend:
     # --- collecting ---
 
     async def collect(self) -> list[Outcome]:
-        """Return what became final since the last call, from the list of the newest transactions."""
+        """Return what became final since the last call, from the list of the newest transactions.
+
+        Raises `ClientError` where no node answers; nothing is lost then, the next call begins at the same height.
+        """
+        if self._waiting:
+            found, newest = await self._list_new()
+            needed = [tx_id for tx_id, _, call in found if call in DETAIL_CALLS]
+            answers = await asyncio.gather(*(self._get(f"/v1/transactions/{tx_id.hex()}") for tx_id in needed))
+            final = [Outcome(code=code, tx_id=tx_id) for tx_id, code, call in found if call not in DETAIL_CALLS]
+            final += [read_outcome(tx_id, answer) for tx_id, answer in zip(needed, answers, strict=True)]
+            final += await self._find_expired({outcome.tx_id for outcome in final})
+            self._seen_height = newest
+            for outcome in final:
+                self._waiting.pop(outcome.tx_id, None)
+            self._refused += final
         outcomes, self._refused = self._refused, []
-        if not self._waiting:
-            return outcomes
-        found = await self._list_new()
-        details = {row_id: code for row_id, code, call in found if call not in DETAIL_CALLS}
-        needed = [row_id for row_id, _, call in found if call in DETAIL_CALLS]
-        answers = await asyncio.gather(*(self._get(f"/v1/transactions/{row_id.hex()}") for row_id in needed))
-        for row_id, code in details.items():
-            outcomes.append(Outcome(code=code, tx_id=row_id))
-        outcomes += [read_outcome(row_id, answer) for row_id, answer in zip(needed, answers, strict=True)]
-        for outcome in outcomes:
-            self._waiting.pop(outcome.tx_id, None)
-        outcomes += await self._find_expired()
         return outcomes
 
-    async def _list_new(self) -> list[tuple[bytes, str, str]]:
-        """Return (tx_id, code, call) of ours among the transactions above the last height that was looked
-        at."""
+    async def _list_new(self) -> tuple[list[tuple[bytes, str, str]], int]:
+        """Return (tx_id, code, call) of ours above the height that was looked at last, and the newest height."""
         found: list[tuple[bytes, str, str]] = []
         newest = self._seen_height
         params: dict[str, str | int] = {"limit": 500}
@@ -236,27 +240,23 @@ class RestBackend:
                 tx_id = read_hex(row, "tx_id")
                 if height > self._seen_height and tx_id in self._waiting:
                     found.append((tx_id, read_text(row, "code"), read_text(row, "call")))
-            cursor = read_object(page["page"]).get("next")
+            cursor = read_object(page.get("page")).get("next")
             if not isinstance(cursor, str) or not rows or read_int(rows[-1], "height") <= self._seen_height:
-                break
+                return found, newest
             params = {"limit": 500, "cursor": cursor}
-        self._seen_height = newest
-        return found
 
-    async def _find_expired(self) -> list[Outcome]:
+    async def _find_expired(self, known: set[bytes]) -> list[Outcome]:
         """Ask for those whose validity is over: executed after all, or never."""
         now = self.reader.session.ledger_time_ms
         outcomes = []
-        for tx_id, waiting in list(self._waiting.items()):
-            if waiting.transaction.body.valid_until_ms + EXPIRY_MARGIN_MS >= now:
+        for tx_id, waiting in self._waiting.items():
+            if tx_id in known or waiting.transaction.body.valid_until_ms + EXPIRY_MARGIN_MS >= now:
                 continue
             result = await self.reader.get_status(tx_id)
             if result.status == "committed":
-                answer = await self._get(f"/v1/transactions/{tx_id.hex()}")
-                outcomes.append(read_outcome(tx_id, answer))
-            else:
+                outcomes.append(read_outcome(tx_id, await self._get(f"/v1/transactions/{tx_id.hex()}")))
+            elif result.is_final or result.status == "unknown":
                 outcomes.append(Outcome(code="expired", tx_id=tx_id))
-            del self._waiting[tx_id]
         return outcomes
 
 

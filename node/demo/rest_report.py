@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import Sequence
 
+import httpx
+
 from node.client import AsyncClient
 from node.client_wire import JsonObject
 from node.demo.answers import read_hex, read_int, read_list, read_money, read_object, read_text
@@ -14,7 +16,13 @@ ROOTS_WAIT_S = 20.0
 """How long a node that lags may take to show the height that is compared."""
 
 
-async def load_report(client: AsyncClient, urls: Sequence[str], *, plan: str) -> Report:
+async def load_report(
+    client: AsyncClient,
+    urls: Sequence[str],
+    *,
+    plan: str,
+    transport: httpx.AsyncBaseTransport | None = None,
+) -> Report:
     """Read everything that the table and the checks need; the actors must be at rest meanwhile."""
     answer = await client.get(f"/v1/plans/{plan}")
     pool = read_object(read_list(answer, "pools")[0])
@@ -53,7 +61,7 @@ async def load_report(client: AsyncClient, urls: Sequence[str], *, plan: str) ->
         claims=claims,
         settlements=tuple(sorted(settlements, key=lambda record: record.number)),
         credits=await add_credits(client),
-        roots=await load_roots(urls, client.session.ledger_height),
+        roots=await load_roots(urls, client.session.ledger_height, transport),
     )
 
 
@@ -147,11 +155,13 @@ async def add_credits(client: AsyncClient) -> CreditFigures:
     return CreditFigures(credited=credited, taken=taken, arrears=arrears, reinstated=reinstated)
 
 
-async def load_roots(urls: Sequence[str], height: int) -> tuple[RootFigures, ...]:
+async def load_roots(
+    urls: Sequence[str], height: int, transport: httpx.AsyncBaseTransport | None = None
+) -> tuple[RootFigures, ...]:
     """Ask every node alone for the same block."""
 
     async def load_root(url: str) -> RootFigures:
-        async with AsyncClient(url) as client:
+        async with AsyncClient(url, transport=transport) as client:
             async with asyncio.timeout(ROOTS_WAIT_S):
                 block = await client.get(f"/v1/blocks/{height}", {"min_height": height})
             header = read_object(block.get("header"))

@@ -154,11 +154,12 @@ class Stage:
         if with_members:
             self._listed_period = self.world.plan.period
         self._ticks += 1
-        parcels = [self._sign(order) for order in self.cast.act(self.world)]
+        parcels = [self.sign(order) for order in self.cast.act(self.world)]
         self.sent += len(parcels)
         await self._backend.send(parcels)
 
-    def _sign(self, order: Order) -> Parcel:
+    def sign(self, order: Order) -> Parcel:
+        """Sign an order; its outcome is awaited from now on."""
         transaction = build_transaction(
             chain_id=self._chain_id,
             nonce=secrets.token_bytes(16),

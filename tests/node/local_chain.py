@@ -265,8 +265,16 @@ class LocalBackend:
         )
 
     async def send(self, parcels: list[Parcel]) -> None:
-        self._waiting.extend(parcel.transaction for parcel in parcels)
+        self.put([parcel.transaction for parcel in parcels])
         self.make_block()
+
+    def put(self, transactions: Sequence[Transaction]) -> None:
+        """Let transactions wait for the next block."""
+        self._waiting.extend(transactions)
+
+    def drop(self) -> None:
+        """Forget what waits."""
+        self._waiting.clear()
 
     def make_block(self) -> None:
         """Make one block of what waits, within the limits of a block."""

@@ -225,7 +225,8 @@ class Model:
         if self.is_winding:
             if self.terms.cap_year is None:
                 return False
-            least = max(0, self.terms.cap_year - self.charged_in_year)
+            charged = self.charged_in_year if to_date(self.day).year == self.year else 0
+            least = max(0, self.terms.cap_year - charged)
         return amount <= person.balance - least * person.weight
 
     def reweigh(self, name: str, weight: int) -> None:

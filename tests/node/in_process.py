@@ -1,0 +1,276 @@
+"""Whole nodes in one process and one event loop: everything real but the wires between them.
+
+`Wires` is the outside world: it carries frames from node to node, in order and one turn of the loop later, and can
+cut, lose and change them. Nodes are `node.assembly.Node` with their files, database, journals and guard in a folder.
+"""
+
+import asyncio
+import secrets
+import shutil
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+from chain.contract.calls import Call, MemberApply, MemberLeave
+from chain.contract.terms import hash_terms
+from chain.crypto import SigningKey, sha256
+from chain.genesis import Genesis, Parameters
+from chain.transaction import Transaction, build_transaction
+from node.assembly import Node
+from node.config import NodeConfig, load_config
+from node.devnet_files import Devnet, create_devnet, load_devnet
+from node.genesis_files import load_genesis
+from p2p import EventHandler, FrameReceived, MeshConfig, PeerDown, PeerUp
+from tests.chain.fixtures import make_terms
+
+PARAMETERS = Parameters(
+    idle_interval_ms=10_000,
+    block_gap_ms=5,
+    view_timeout_base_ms=400,
+    view_timeout_cap_ms=1_600,
+    request_timeout_ms=300,
+)
+H = bytes(range(32))
+
+Passing = Callable[[int, int, int, bytes], bytes | None]
+"""(sender, receiver, kind, payload): the payload to deliver, None to lose the frame."""
+
+
+class Wires:
+    """Carry frames between the nodes of one process."""
+
+    def __init__(self) -> None:
+        self.ends: dict[int, WireEnd] = {}
+        self.cut: set[frozenset[int]] = set()
+        self.passing: Passing | None = None
+
+    def is_open(self, one: int, other: int) -> bool:
+        """Tell whether two nodes are there and connected."""
+        return one in self.ends and other in self.ends and frozenset((one, other)) not in self.cut
+
+    def plug(self, end: "WireEnd") -> None:
+        """Connect a node with all that are there."""
+        self.ends[end.index] = end
+        for index in sorted(self.ends):
+            if index != end.index and self.is_open(index, end.index):
+                self._tell_up(index, end.index)
+
+    def unplug(self, index: int) -> None:
+        """Take a node away; the others lose their connection to it."""
+        others = [other for other in sorted(self.ends) if other != index and self.is_open(index, other)]
+        del self.ends[index]
+        for other in others:
+            self.ends[other].on_event(PeerDown(index, "unplugged"))
+
+    def separate(self, one: int, other: int) -> None:
+        """Cut one connection."""
+        if self.is_open(one, other):
+            self.cut.add(frozenset((one, other)))
+            self.ends[one].on_event(PeerDown(other, "cut"))
+            self.ends[other].on_event(PeerDown(one, "cut"))
+
+    def join(self, one: int, other: int) -> None:
+        """Mend one connection."""
+        self.cut.discard(frozenset((one, other)))
+        self._tell_up(one, other)
+
+    def _tell_up(self, one: int, other: int) -> None:
+        for here, there in ((one, other), (other, one)):
+            self.ends[here].on_event(PeerUp(there, self.ends[there].boot_id, 1, "test"))
+
+    def carry(self, sender: int, receiver: int, kind: int, payload: bytes) -> bool:
+        """Deliver a frame in the next turn of the loop."""
+        if not self.is_open(sender, receiver):
+            return False
+        changed = payload if self.passing is None else self.passing(sender, receiver, kind, payload)
+        if changed is not None:
+            asyncio.get_running_loop().call_soon(self._deliver, sender, receiver, kind, changed)
+        return True
+
+    def _deliver(self, sender: int, receiver: int, kind: int, payload: bytes) -> None:
+        if self.is_open(sender, receiver):
+            self.ends[receiver].deliver(FrameReceived(sender, kind, payload))
+
+
+class WireEnd:
+    """The network layer of one node."""
+
+    def __init__(self, wires: Wires, index: int, boot_id: bytes, on_event: EventHandler) -> None:
+        self.wires = wires
+        self.index = index
+        self.boot_id = boot_id
+        self.on_event = on_event
+        self.unreleased = 0
+        """Frames that the node has not given back."""
+        self.sent: list[tuple[int, int, bytes]] = []
+        """(receiver, kind, payload) of what was sent to one peer."""
+
+    def send(self, index: int, kind: int, payload: bytes) -> bool:
+        self.sent.append((index, kind, payload))
+        return self.wires.carry(self.index, index, kind, payload)
+
+    def broadcast(self, kind: int, payload: bytes) -> int:
+        others = [index for index in sorted(self.wires.ends) if index != self.index]
+        return sum(self.wires.carry(self.index, index, kind, payload) for index in others)
+
+    def deliver(self, frame: FrameReceived) -> None:
+        self.unreleased += 1
+        self.on_event(frame)
+
+    def release(self, event: FrameReceived) -> None:
+        self.unreleased -= 1
+
+    async def start(self, tasks: asyncio.TaskGroup) -> None:
+        self.wires.plug(self)
+
+    async def close(self) -> None:
+        if self.index in self.wires.ends:
+            self.wires.unplug(self.index)
+
+
+class Member:
+    """One node that runs, and what became of it."""
+
+    def __init__(self, node: Node, end: WireEnd, journal_task: "asyncio.Task[None]") -> None:
+        self.node = node
+        self.end = end
+        self.journal_task = journal_task
+        self.halted: list[str] = []
+
+
+class Cluster:
+    """The nodes of one network and its wires."""
+
+    def __init__(self, devnet: Devnet) -> None:
+        self.devnet = devnet
+        self.genesis: Genesis = load_genesis(devnet.genesis_path)
+        self.wires = Wires()
+        self.members: dict[int, Member] = {}
+        self._nonce = 0
+
+    def get_config(self, index: int) -> NodeConfig:
+        """Return the configuration of a node."""
+        return load_config(self.devnet.get_config_path(index))
+
+    async def start(self, *indexes: int) -> None:
+        """Start nodes from what is on their disks."""
+        for index in indexes:
+            halted: list[str] = []
+            ends: list[WireEnd] = []
+
+            def build(
+                config: NodeConfig,
+                genesis: Genesis,
+                mesh_config: MeshConfig,
+                on_event: EventHandler,
+                ends: list[WireEnd] = ends,
+            ) -> WireEnd:
+                ends.append(WireEnd(self.wires, mesh_config.index, mesh_config.boot_id, on_event))
+                return ends[0]
+
+            node = Node(
+                self.get_config(index),
+                self.genesis,
+                boot_id=secrets.token_bytes(16),
+                nonce=secrets.token_bytes(16),
+                stop=halted.append,
+                build_network=build,
+            )
+            member = Member(node, ends[0], asyncio.create_task(node.pool_journal.run()))
+            member.halted = halted
+            self.members[index] = member
+            self.wires.plug(ends[0])
+            node.begin()
+
+    async def stop(self, index: int) -> None:
+        """End a node as a crash would, but for its open files: nothing is said to anybody."""
+        member = self.members.pop(index)
+        member.node.runtime.close()
+        await member.end.close()
+        member.journal_task.cancel()
+        with suppress(asyncio.CancelledError):
+            await member.journal_task
+        member.node.close()
+
+    async def close(self) -> None:
+        """End all nodes."""
+        for index in list(self.members):
+            await self.stop(index)
+
+    def __getitem__(self, index: int) -> Node:
+        return self.members[index].node
+
+    def get_heights(self) -> list[int]:
+        """Return the heads of all that run."""
+        return [member.node.ledger.height for member in self.members.values()]
+
+    def build(self, call: Call, key: SigningKey | None = None, *, seconds: int = 600) -> Transaction:
+        """Sign a call that is valid for some time from now."""
+        self._nonce += 1
+        return build_transaction(
+            chain_id=self.devnet.chain_id,
+            nonce=self._nonce.to_bytes(16, "big"),
+            valid_until_ms=time.time_ns() // 1_000_000 + seconds * 1_000,
+            call=call,
+            key=key or SigningKey(sha256(b"member %d" % self._nonce)),
+        )
+
+    def build_leave(self, *, seconds: int = 600) -> Transaction:
+        """Return a transaction that names no blob; the ledger refuses it, in a block."""
+        return self.build(MemberLeave(member=H), seconds=seconds)
+
+    def build_join(self, blob: bytes) -> Transaction:
+        """Return a transaction that names a blob."""
+        call = MemberApply(
+            plan="demo",
+            pool=0,
+            weight=1,
+            rules_hash=hash_terms(self.genesis.plans[0].terms),
+            field_commitments_root=H,
+            blob_hash=sha256(blob),
+            consent_hash=H,
+            recovery_hash=H,
+            guardian=None,
+        )
+        return self.build(call)
+
+    def is_committed(self, transaction: Transaction, indexes: Sequence[int] = ()) -> bool:
+        """Tell whether a transaction is on the chain of these nodes, or of all."""
+        nodes = [self[index] for index in indexes or sorted(self.members)]
+        return all(node.ledger.has_transaction(transaction.tx_id) for node in nodes)
+
+
+async def until(is_met: Callable[[], bool], *, seconds: float = 8.0) -> None:
+    """Wait for a condition; fail where it is not met in time."""
+    end = time.monotonic() + seconds
+    while not is_met():
+        assert time.monotonic() < end, "not met in time"
+        await asyncio.sleep(0.005)
+
+
+def create_template(directory: Path, *, parameters: Parameters = PARAMETERS, nodes: int = 4) -> Devnet:
+    """Create the files of a network; copies of it start from nothing."""
+    return create_devnet(
+        directory,
+        nodes=nodes,
+        base_port=28_450,
+        plans=(("demo", "pool-0", make_terms()),),
+        time_ms=time.time_ns() // 1_000_000 - 3_600_000,
+        parameters=parameters,
+        reveal_length=1_024,
+    )
+
+
+@asynccontextmanager
+async def run_cluster(template: Devnet, directory: Path, *indexes: int) -> AsyncIterator[Cluster]:
+    """Run nodes (all where none is named) of a fresh copy; none may have halted at the end."""
+    shutil.copytree(template.directory, directory)
+    cluster = Cluster(load_devnet(directory))
+    try:
+        await cluster.start(*(indexes or range(len(template.nodes))))
+        yield cluster
+        halted = {index: member.halted for index, member in cluster.members.items() if member.halted}
+        assert not halted, f"halted: {halted}"
+    finally:
+        await cluster.close()
