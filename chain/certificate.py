@@ -15,7 +15,9 @@ PROTOCOL_VERSION = 1
 CERTIFICATE_BYTES_MAX = 16_384
 
 Number = Annotated[int, Meta(ge=0, le=INT_MAX)]
-VoteSignature = tuple[Annotated[int, Meta(ge=0, lt=VALIDATORS_MAX)], Annotated[bytes, Meta(min_length=64, max_length=64)]]
+VoteSignature = tuple[
+    Annotated[int, Meta(ge=0, lt=VALIDATORS_MAX)], Annotated[bytes, Meta(min_length=64, max_length=64)]
+]
 """(index of the signer in set(h), its signature)."""
 
 

@@ -143,9 +143,7 @@ def sign_cosignature(
         raise ProofError(f"cosignature time {time_s}")
     key = NoteKey(name=name, type=TYPE_COSIGNATURE, public_key=public_key)
     signature = sign(build_cosignature_message(body, time_s=time_s))
-    return NoteSignature(
-        name=name, key_id=key.key_id, signature=time_s.to_bytes(TIMESTAMP_BYTES, "big") + signature
-    )
+    return NoteSignature(name=name, key_id=key.key_id, signature=time_s.to_bytes(TIMESTAMP_BYTES, "big") + signature)
 
 
 def verify_signature(body: bytes, line: NoteSignature, *, key: NoteKey, verify: VerifyFunction) -> int | None:
@@ -172,9 +170,7 @@ def verify_signature(body: bytes, line: NoteSignature, *, key: NoteKey, verify: 
     return time_s
 
 
-def verify_note(
-    note: bytes, *, keys: Sequence[NoteKey], verify: VerifyFunction
-) -> tuple[Checkpoint, list[NoteKey]]:
+def verify_note(note: bytes, *, keys: Sequence[NoteKey], verify: VerifyFunction) -> tuple[Checkpoint, list[NoteKey]]:
     """Check a signed checkpoint; return it with those of `keys` that signed it, in the order of `keys`.
 
     Lines of unknown keys are passed over, as the specification demands; whether the keys found are enough

@@ -1,7 +1,7 @@
 """Genesis: everything that a consortium shares from the first block on (design 2).
 
 `chain_id` is the hash of its canonical bytes, so that two consortia can never mistake each other.
-Configuration is either here (shared, hashed) or local to a node, never both. """
+Configuration is either here (shared, hashed) or local to a node, never both."""
 
 from typing import Annotated
 

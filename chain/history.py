@@ -339,9 +339,7 @@ class _Tiles:
         return _fold(_cut(hashes[start * HASH_BYTES :]))
 
 
-def _extend(
-    tails: list[bytearray], writes: dict[bytes, bytes], *, level: int, index: int, digest: bytes
-) -> None:
+def _extend(tails: list[bytearray], writes: dict[bytes, bytes], *, level: int, index: int, digest: bytes) -> None:
     """Add the `index`-th hash of a tile level; a tile that is full goes to `writes`."""
     if level == len(tails):
         tails.append(bytearray())
@@ -363,10 +361,7 @@ def _fold(hashes: list[bytes]) -> Hash:
 
 def _pair_up(hashes: list[bytes]) -> list[bytes]:
     """Return the next row of the tree; a lone last hash goes up as it is."""
-    row = [
-        hashlib.sha256(NODE_PREFIX + hashes[at] + hashes[at + 1]).digest()
-        for at in range(0, len(hashes) - 1, 2)
-    ]
+    row = [hashlib.sha256(NODE_PREFIX + hashes[at] + hashes[at + 1]).digest() for at in range(0, len(hashes) - 1, 2)]
     if len(hashes) % 2:
         row.append(hashes[-1])
     return row

@@ -10,7 +10,7 @@ from typing import Protocol, TypeVar, cast
 import msgspec
 
 from chain import layout
-from chain.block import Block, Header, hash_header, header_codec
+from chain.block import Block, Header, hash_header
 from chain.certificate import Certificate, certificate_codec, genesis_certificate
 from chain.codec import Codec, encode
 from chain.crypto import sha256
@@ -45,9 +45,7 @@ class LedgerStore(Protocol):
     def get(self, key: bytes, /) -> bytes | None:
         """Return the value of a key."""
 
-    def iterate(
-        self, *, start: bytes, stop: bytes, is_reversed: bool = False
-    ) -> Iterator[tuple[bytes, bytes]]:
+    def iterate(self, *, start: bytes, stop: bytes, is_reversed: bool = False) -> Iterator[tuple[bytes, bytes]]:
         """Yield (key, value) with start <= key < stop."""
 
     def write(self, writes: Iterable[tuple[bytes, bytes | None]]) -> None:

@@ -189,6 +189,4 @@ class Overlay:
 
 def _build_operation(key: LeafKey, leaf: Leaf | None) -> Operation:
     x, pseudonym = key
-    return sum_operation(
-        x=x, pseudonym=pseudonym, leaf=None if leaf is None else TrieLeaf(weight=leaf[0], rem=leaf[1])
-    )
+    return sum_operation(x=x, pseudonym=pseudonym, leaf=None if leaf is None else TrieLeaf(weight=leaf[0], rem=leaf[1]))

@@ -30,9 +30,7 @@ class StoreReader(Protocol):
     def get(self, key: bytes, /) -> bytes | None:
         """Return the value of a key."""
 
-    def iterate(
-        self, *, start: bytes, stop: bytes, is_reversed: bool = False
-    ) -> Iterator[tuple[bytes, bytes]]:
+    def iterate(self, *, start: bytes, stop: bytes, is_reversed: bool = False) -> Iterator[tuple[bytes, bytes]]:
         """Yield (key, value) with start <= key < stop, ascending or descending."""
 
 
@@ -49,9 +47,7 @@ class Snapshot:
         except plyvel.Error as error:
             raise StoreError(f"reading failed: {error}") from error
 
-    def iterate(
-        self, *, start: bytes, stop: bytes, is_reversed: bool = False
-    ) -> Iterator[tuple[bytes, bytes]]:
+    def iterate(self, *, start: bytes, stop: bytes, is_reversed: bool = False) -> Iterator[tuple[bytes, bytes]]:
         """Yield (key, value) with start <= key < stop, ascending or descending."""
         return _iterate(self._snapshot, start, stop, is_reversed=is_reversed)
 
@@ -107,9 +103,7 @@ class Store:
         except plyvel.Error as error:
             raise StoreError(f"reading failed: {error}") from error
 
-    def iterate(
-        self, *, start: bytes, stop: bytes, is_reversed: bool = False
-    ) -> Iterator[tuple[bytes, bytes]]:
+    def iterate(self, *, start: bytes, stop: bytes, is_reversed: bool = False) -> Iterator[tuple[bytes, bytes]]:
         """Yield (key, value) with start <= key < stop, ascending or descending."""
         return _iterate(self._db, start, stop, is_reversed=is_reversed)
 

@@ -83,9 +83,7 @@ class Flavour(msgspec.Struct, frozen=True):
         return 4 * self.key_bytes
 
 
-MAP: Final = Flavour(
-    name="map", key_bytes=32, tail_bytes=32, sums_bytes=0, bucket_prefix=b"\x10", node_prefix=b"\x11"
-)
+MAP: Final = Flavour(name="map", key_bytes=32, tail_bytes=32, sums_bytes=0, bucket_prefix=b"\x10", node_prefix=b"\x11")
 """The state map, over SHA-256(0x14 || key); a tail is SHA-256(0x15 || value)."""
 SUM: Final = Flavour(
     name="sum", key_bytes=36, tail_bytes=12, sums_bytes=SUMS_BYTES, bucket_prefix=b"\x12", node_prefix=b"\x13"
@@ -230,9 +228,7 @@ def pack_sums(sums: Sums) -> int:
 
     Adding two of them adds all four fields, as long as none overflows.
     """
-    return (
-        sums.count << COUNT_SHIFT | sums.weight << WEIGHT_SHIFT | sums.weight_x << WEIGHT_X_SHIFT | sums.rem
-    )
+    return sums.count << COUNT_SHIFT | sums.weight << WEIGHT_SHIFT | sums.weight_x << WEIGHT_X_SHIFT | sums.rem
 
 
 def unpack_sums(packed: int) -> Sums:

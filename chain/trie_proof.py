@@ -110,9 +110,7 @@ def verify_map_entry(root_hash: bytes, key: bytes, tail: bytes | None, proof: by
     kind, digest = _compute_bucket(MAP, path)
     for level in reversed(path.levels):
         record = digest if kind != EMPTY else b""
-        digest = hashlib.sha256(
-            b"".join((MAP.node_prefix, level.kinds, level.left, record, level.right))
-        ).digest()
+        digest = hashlib.sha256(b"".join((MAP.node_prefix, level.kinds, level.left, record, level.right))).digest()
         kind = INNER
     if compute_map_root_hash(Root(kind=kind, hash=Hash(digest), sums=NO_SUMS)) != root_hash:
         raise ProofError("the path does not lead to the state root")
@@ -134,9 +132,7 @@ def verify_sum_proof(root: Root, key: bytes, proof: bytes) -> SumProof:
         for sibling in _read_siblings(level.kinds[: level.digit], level.left):
             sums = _add(sums, sibling)
         sums, sums_from = _add(sums, right), _add(sums_from, right)
-        digest = hashlib.sha256(
-            b"".join((SUM.node_prefix, level.kinds, level.left, record, level.right))
-        ).digest()
+        digest = hashlib.sha256(b"".join((SUM.node_prefix, level.kinds, level.left, record, level.right))).digest()
         kind = INNER
     if kind != root.kind or digest != root.hash:
         raise ProofError("the path does not lead to the root")

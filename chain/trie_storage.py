@@ -116,9 +116,7 @@ def decode_page(record: bytes, flavour: Flavour) -> Page:
         slot_next = slot + 1
         position = end
     root_kinds = page[0][1:NODE_HEAD_BYTES]
-    if not root_kinds or any(
-        (kind == INNER) != bool(node) for kind, node in zip(root_kinds, page[1:], strict=True)
-    ):
+    if not root_kinds or any((kind == INNER) != bool(node) for kind, node in zip(root_kinds, page[1:], strict=True)):
         raise StoreError(f"{flavour.name} tree: a page record lacks a node or has one too many")
     return page
 

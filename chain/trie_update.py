@@ -74,9 +74,7 @@ class PackedRoot(msgspec.Struct, frozen=True):
     """The four sums as one integer of 320 bits; 0 in a map."""
 
 
-def sort_operations(
-    flavour: Flavour, operations: Iterable[Operation]
-) -> tuple[list[bytes], list[bytes | None]]:
+def sort_operations(flavour: Flavour, operations: Iterable[Operation]) -> tuple[list[bytes], list[bytes | None]]:
     """Return keys and tails in key order, one for each key: the last change of a key counts.
 
     Raises InvariantViolation for a key or tail of wrong length, or a sum leaf that no verifier would accept.
@@ -180,9 +178,7 @@ class _Batch:
         entries = self.buckets.get(node)
         return self.below.get_bucket(node) if entries is None else entries
 
-    def visit_node(
-        self, page: Page, slot: int, node: int, depth: int, lo: int, hi: int
-    ) -> tuple[int, bytes, int]:
+    def visit_node(self, page: Page, slot: int, node: int, depth: int, lo: int, hi: int) -> tuple[int, bytes, int]:
         """Apply the changes lo..hi-1 below the inner node in `page[slot]`."""
         if depth == self.levels_max:
             raise StoreError("tree: an inner node below the last key bit")
@@ -326,9 +322,7 @@ class _Batch:
         while lo < hi:
             digit = entries[lo][at] >> shift & 3
             end = bisect_right(entries, digit, lo, hi, key=lambda entry: entry[at] >> shift & 3)
-            kind, digest, sums = self._build(
-                entries, lo, end, page, 1 + digit, ARITY * node + digit, depth + 1
-            )
+            kind, digest, sums = self._build(entries, lo, end, page, 1 + digit, ARITY * node + digit, depth + 1)
             kinds[digit] = kind
             records.append(digest + sums.to_bytes(SUMS_BYTES, "big") if self.has_sums else digest)
             sums_total += sums

@@ -85,9 +85,7 @@ def validate_block(
     )
     if executed.header != header:
         different = [
-            name
-            for name in Header.__struct_fields__
-            if getattr(executed.header, name) != getattr(header, name)
+            name for name in Header.__struct_fields__ if getattr(executed.header, name) != getattr(header, name)
         ]
         raise InvalidBlock("recomputed fields differ", fields=" ".join(different), height=header.height)
     return executed
@@ -120,11 +118,7 @@ def _validate_time(
         raise InvalidBlock("the timestamp must rise, by at most advance_max", timestamp_ms=now, parent_ms=before)
     is_catching_up = now == before + parameters.advance_max_ms
     wall_ms = to_wall_ms(clock, now)
-    if (
-        not transactions
-        and not is_catching_up
-        and wall_ms < to_wall_ms(clock, before) + parameters.idle_interval_ms
-    ):
+    if not transactions and not is_catching_up and wall_ms < to_wall_ms(clock, before) + parameters.idle_interval_ms:
         raise InvalidBlock("an empty block before the idle interval is over", timestamp_ms=now)
     if freshness is None:
         return
@@ -169,5 +163,3 @@ def _validate_transactions(
 def is_includable(transaction: Transaction, *, now_ms: int, parameters: Parameters) -> bool:
     """Tell whether block time lies in the transaction's validity: never by contract state (consensus 4)."""
     return now_ms <= transaction.body.valid_until_ms <= now_ms + parameters.validity_window_ms
-
-

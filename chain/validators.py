@@ -67,9 +67,7 @@ SkipTable = tuple[Skip, ...]
 """Oldest first, at most f entries; part of the state."""
 
 
-def compute_leader(
-    *, height: Height, view: View, validators: ValidatorSet, skips: SkipTable, tenure: int
-) -> int:
+def compute_leader(*, height: Height, view: View, validators: ValidatorSet, skips: SkipTable, tenure: int) -> int:
     """Return the index of leader(h, v) = E[(v + h // tenure) mod |E|], E without the skipped (consensus 3)."""
     skipped = {skip.key for skip in skips}
     eligible = [index for index, validator in enumerate(validators) if validator.key not in skipped]
@@ -95,9 +93,7 @@ def update_skips(
     """
     signed = set(signers)
     n = len(validators_before)
-    kept = [
-        skip for skip in skips if height < skip.since + skip_tenures * tenure or skip.key not in signed
-    ]
+    kept = [skip for skip in skips if height < skip.since + skip_tenures * tenure or skip.key not in signed]
     for y in range(max(view_before, view - n), view):
         index = compute_leader(
             height=Height(height - 1),

@@ -21,9 +21,7 @@ _CODES = frozenset(entry.code for entry in get_entries())
 class ClientError(GongjiError):
     """A request that did not do what was asked."""
 
-    def __init__(
-        self, code: str, *, detail: str = "", tx_id: bytes | None = None, **values: str | int
-    ) -> None:
+    def __init__(self, code: str, *, detail: str = "", tx_id: bytes | None = None, **values: str | int) -> None:
         """Name the cause; a code that this version does not know counts as `internal` and is kept in the
         values."""
         if code not in _CODES:
@@ -44,9 +42,7 @@ class RequestRefused(ClientError):
 class NodeBusy(ClientError):
     """Every node that was tried asked to come back later."""
 
-    def __init__(
-        self, code: str, *, retry_after_s: int, detail: str = "", tx_id: bytes | None = None
-    ) -> None:
+    def __init__(self, code: str, *, retry_after_s: int, detail: str = "", tx_id: bytes | None = None) -> None:
         super().__init__(code, detail=detail, tx_id=tx_id, retry_after_s=retry_after_s)
         self.retry_after_s = retry_after_s
 

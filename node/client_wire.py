@@ -163,9 +163,7 @@ def build_error(response: Response, tx_id: bytes | None = None) -> ClientError:
     if tx_id is None and problem.tx_id is not None:
         tx_id = bytes.fromhex(problem.tx_id)
     if problem.retryable or response.status in RETRY_STATUSES:
-        return NodeBusy(
-            problem.code, retry_after_s=get_retry_after_s(response), detail=problem.detail, tx_id=tx_id
-        )
+        return NodeBusy(problem.code, retry_after_s=get_retry_after_s(response), detail=problem.detail, tx_id=tx_id)
     return RequestRefused(problem.code, detail=problem.detail, tx_id=tx_id)
 
 

@@ -11,9 +11,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 # "default" always draws the same examples, so a red run is a change of the code and never luck. New examples
 # are hunted by "deep", on purpose and with a seed that it prints: HYPOTHESIS_PROFILE=deep make test.
 settings.register_profile("default", derandomize=True, deadline=None, database=None)
-settings.register_profile(
-    "ci", derandomize=True, deadline=None, database=None, max_examples=200, print_blob=True
-)
+settings.register_profile("ci", derandomize=True, deadline=None, database=None, max_examples=200, print_blob=True)
 settings.register_profile(
     "deep",
     deadline=None,

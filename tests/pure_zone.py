@@ -254,9 +254,7 @@ def is_listed(module: str, allowed: Iterable[str]) -> bool:
     return any(module == name or module.startswith(f"{name}.") for name in allowed)
 
 
-def find_impurities(
-    tree: ast.Module, *, set_fields: frozenset[str], packages: Iterable[str]
-) -> list[Finding]:
+def find_impurities(tree: ast.Module, *, set_fields: frozenset[str], packages: Iterable[str]) -> list[Finding]:
     """Return what breaks the rules in one pure module, in order of lines.
 
     `packages` are the modules from outside the standard library that it may import.

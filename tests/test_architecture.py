@@ -75,9 +75,7 @@ def test_every_package_of_the_house_has_modules() -> None:
 def test_every_folder_of_modules_is_a_package() -> None:
     """Setuptools ships only folders with an `__init__.py`, and import-linter reads only those."""
     folders = {path.parent for path in get_modules()}
-    missing = sorted(
-        str(folder.relative_to(REPOSITORY)) for folder in folders if not (folder / "__init__.py").exists()
-    )
+    missing = sorted(str(folder.relative_to(REPOSITORY)) for folder in folders if not (folder / "__init__.py").exists())
     assert not missing, f"no __init__.py with a docstring in: {', '.join(missing)}"
 
 
@@ -106,9 +104,7 @@ def test_l9_pure_zone_has_no_clock_randomness_io_float_or_set_order() -> None:
     offenders = [
         (path, finding.line, finding.message)
         for path, tree in pure.items()
-        for finding in find_impurities(
-            tree, set_fields=set_fields, packages=IMPORTS_ALLOWED[get_package(path)]
-        )
+        for finding in find_impurities(tree, set_fields=set_fields, packages=IMPORTS_ALLOWED[get_package(path)])
     ]
     assert not offenders, render(offenders)
 
@@ -118,9 +114,7 @@ def test_files_fit_in_one_reading() -> None:
     for path in get_modules():
         count = len(path.read_text(encoding="utf-8").splitlines())
         if count > FILE_LINES_MAX:
-            offenders.append(
-                (path, count, f"{count} lines, at most {FILE_LINES_MAX}: two nouns in one file?")
-            )
+            offenders.append((path, count, f"{count} lines, at most {FILE_LINES_MAX}: two nouns in one file?"))
     assert not offenders, render(offenders)
 
 
@@ -131,16 +125,12 @@ def test_functions_fit_on_a_screen() -> None:
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 count = (node.end_lineno or node.lineno) - node.lineno + 1
                 if count > FUNCTION_LINES_MAX:
-                    offenders.append(
-                        (path, node.lineno, f"{node.name}: {count} lines, at most {FUNCTION_LINES_MAX}")
-                    )
+                    offenders.append((path, node.lineno, f"{node.name}: {count} lines, at most {FUNCTION_LINES_MAX}"))
     assert not offenders, render(offenders)
 
 
 def test_every_module_says_what_lives_in_it() -> None:
-    offenders = [
-        (path, 1, "no docstring") for path, tree in get_modules().items() if not ast.get_docstring(tree)
-    ]
+    offenders = [(path, 1, "no docstring") for path, tree in get_modules().items() if not ast.get_docstring(tree)]
     assert not offenders, render(offenders)
 
 
@@ -186,9 +176,7 @@ def test_every_task_belongs_to_a_group() -> None:
     for path, tree in get_modules().items():
         for node in ast.walk(tree):
             match node:
-                case ast.Call(
-                    func=ast.Attribute(value=ast.Name("asyncio"), attr="create_task" | "ensure_future")
-                ):
+                case ast.Call(func=ast.Attribute(value=ast.Name("asyncio"), attr="create_task" | "ensure_future")):
                     offenders.append((path, node.lineno, "conventions 14: a TaskGroup owns every task"))
                 case _:
                     pass

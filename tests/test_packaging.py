@@ -56,9 +56,7 @@ def get_instructions() -> list[list[str]]:
 @pytest.mark.parametrize("name", LOCKS)
 def test_lock_names_no_host_and_no_path(name: str) -> None:
     text = get_lock(name)
-    assert not re.search(
-        r"https?:|--(extra-)?index-url|--find-links|--trusted-host| @ file:|^-e", text, re.MULTILINE
-    )
+    assert not re.search(r"https?:|--(extra-)?index-url|--find-links|--trusted-host| @ file:|^-e", text, re.MULTILINE)
 
 
 @pytest.mark.parametrize("name", LOCKS)
@@ -109,9 +107,7 @@ def test_image_copies_only_paths_that_exist_and_are_not_ignored() -> None:
 
 def test_image_copies_every_package_that_is_distributed() -> None:
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))
-    packages = {
-        name for name in project["tool"]["setuptools"]["packages"]["find"]["include"] if "*" not in name
-    }
+    packages = {name for name in project["tool"]["setuptools"]["packages"]["find"]["include"] if "*" not in name}
     copied = {words[1] for words in get_instructions() if words[0] == "COPY" and len(words) == 3}
     assert packages <= copied
 
@@ -119,9 +115,7 @@ def test_image_copies_every_package_that_is_distributed() -> None:
 def test_image_runs_without_root_from_one_base_with_a_health_check() -> None:
     instructions = get_instructions()
     bases = [words[1] for words in instructions if words[0] == "FROM"]
-    assert bases == ["python:3.11-slim"] * 2, (
-        "the environment is copied between stages: their Python must be one"
-    )
+    assert bases == ["python:3.11-slim"] * 2, "the environment is copied between stages: their Python must be one"
     last = max(i for i, words in enumerate(instructions) if words[0] == "FROM")
     final = {words[0]: words for words in instructions[last:]}
     assert final["USER"][1] not in {"root", "0", "0:0"}
@@ -130,9 +124,7 @@ def test_image_runs_without_root_from_one_base_with_a_health_check() -> None:
     health = " ".join(final["HEALTHCHECK"])
     assert "GONGJI_LIVEZ" in health
     assert any("/livez" in word for words in instructions for word in words if words[0] == "ENV")
-    installs = [
-        " ".join(words) for words in instructions if words[0] == "RUN" and "pip install" in " ".join(words)
-    ]
+    installs = [" ".join(words) for words in instructions if words[0] == "RUN" and "pip install" in " ".join(words)]
     assert installs
     assert all("--require-hashes" in text or "--no-index" in text for text in installs)
 

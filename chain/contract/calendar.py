@@ -20,9 +20,7 @@ def compute_date(day: int) -> tuple[int, int, int]:
     """Return (year, month 1..12, day of month 1..31) of a plan day."""
     shifted = day + _EPOCH_SHIFT
     era, day_of_era = divmod(shifted, _ERA_DAYS)
-    year_of_era = (
-        day_of_era - day_of_era // 1_460 + day_of_era // 36_524 - day_of_era // (_ERA_DAYS - 1)
-    ) // 365
+    year_of_era = (day_of_era - day_of_era // 1_460 + day_of_era // 36_524 - day_of_era // (_ERA_DAYS - 1)) // 365
     day_of_year = day_of_era - (365 * year_of_era + year_of_era // 4 - year_of_era // 100)
     month_from_march = (5 * day_of_year + 2) // 153
     day_of_month = day_of_year - (153 * month_from_march + 2) // 5 + 1

@@ -33,9 +33,7 @@ class Context(Struct):
         self.events.append(event)
 
 
-def apply_items(
-    state: Overlay, context: Context, count: int, apply_one: Callable[[int], int]
-) -> tuple[int, ...]:
+def apply_items(state: Overlay, context: Context, count: int, apply_one: Callable[[int], int]) -> tuple[int, ...]:
     """Apply the items of a batch independently; return the outcome number of each.
 
     An item that is refused leaves neither a change nor an event behind; `apply_one` returns success or

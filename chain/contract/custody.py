@@ -73,9 +73,7 @@ def apply_instruction_ack(state: Overlay, context: Context, call: InstructionAck
     )
 
 
-def _ack_one(
-    state: Overlay, context: Context, name: str, account: AccountRecord, item: InstructionAckItem
-) -> int:
+def _ack_one(state: Overlay, context: Context, name: str, account: AccountRecord, item: InstructionAckItem) -> int:
     record = state.get(INSTRUCTION, item.instruction)
     if record is None or (record.plan, record.pool) != (account.plan, account.pool):
         raise Refusal("instruction_unknown", instruction=item.instruction.hex())

@@ -106,9 +106,7 @@ def note_booking(state: Overlay, account: str, day: int, *, in_fen: int = 0, out
     state.put(BOOKING_DAY, after, account, day)
 
 
-def _credit_item(
-    state: Overlay, context: Context, name: str, account: AccountRecord, item: DepositCreditItem
-) -> int:
+def _credit_item(state: Overlay, context: Context, name: str, account: AccountRecord, item: DepositCreditItem) -> int:
     known = state.get(DEPOSIT, name, item.booking_day, item.ref_token)
     if known is not None:
         if _is_same(known, item):
@@ -210,16 +208,12 @@ def credit_member(
         return taken, credit_leaf(state, book, member_id, member, taken)
     if is_lapsed(state, member, book.pool, terms.grace_periods):
         taken = max(0, min(amount, room))
-        return taken, _credit_lapsed(
-            state, context, book, member_id, member, taken=taken, value_day=value_day
-        )
+        return taken, _credit_lapsed(state, context, book, member_id, member, taken=taken, value_day=value_day)
     taken = max(0, min(amount, room + get_arrears(member, index)))
     return taken, _credit_suspended(state, context, book, member_id, member, taken=taken, value_day=value_day)
 
 
-def credit_leaf(
-    state: Overlay, book: PoolBook, member_id: bytes, member: MemberRecord, amount: int
-) -> MemberRecord:
+def credit_leaf(state: Overlay, book: PoolBook, member_id: bytes, member: MemberRecord, amount: int) -> MemberRecord:
     """Put money into an active leaf; return the record as written."""
     if amount == 0:
         return member

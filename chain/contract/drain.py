@@ -25,9 +25,7 @@ def _count_waiting(pool: PoolRecord) -> int:
     return exits[1] - exits[0] + entries[1] - entries[0]
 
 
-def drain_queue(
-    state: Overlay, context: Context, *, plan: str, number: int, budget: int, stage: int
-) -> int:
+def drain_queue(state: Overlay, context: Context, *, plan: str, number: int, budget: int, stage: int) -> int:
     """Run up to `budget` waiting acts of a pool, and close the window behind the last; return how many ran.
 
     Before the settlement of an open window, and while the plan is stopped, nothing runs.

@@ -17,9 +17,7 @@ from chain.errors import StoreError
 from chain.state import Overlay
 
 
-def run_guarded(
-    state: Overlay, context: Context, *, plan: str, day: int, stage: int, act: Callable[[], None]
-) -> bool:
+def run_guarded(state: Overlay, context: Context, *, plan: str, day: int, stage: int, act: Callable[[], None]) -> bool:
     """Run one automatic event; where it fails in any way, undo it, pause the plan, and return False.
 
     A `Refusal` is a failure too: no call asked for this, so nobody else can be at fault. The sum trees must be

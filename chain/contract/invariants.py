@@ -66,9 +66,7 @@ def check_block(state: Overlay, pools: Iterable[PoolKey]) -> None:
         above = tree.range_sums(pool.share_index)
         money = above.weight_x - pool.share_index * above.weight + everybody.rem
         if money != pool.tree_money:
-            raise InvariantViolation(
-                f"{plan}/{number}: tree money {pool.tree_money}, range sums give {money}"
-            )
+            raise InvariantViolation(f"{plan}/{number}: tree money {pool.tree_money}, range sums give {money}")
         if everybody.count != pool.entered - pool.exited:
             raise InvariantViolation(
                 f"{plan}/{number}: {everybody.count} leaves, {pool.entered} entered, {pool.exited} exited"

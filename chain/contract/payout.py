@@ -122,9 +122,7 @@ def refund_member(
     """Move money that has left a member's record to `outgoing` and order the bank to pay it to his account."""
     if amount == 0:
         return
-    payment = Payment(
-        kind=INSTRUCTION_REFUND, amount=amount, member=member_id, account_token=member.account_token
-    )
+    payment = Payment(kind=INSTRUCTION_REFUND, amount=amount, member=member_id, account_token=member.account_token)
     create_instruction(state, context, book, payment)
     book.pool = replace(book.pool, outgoing=book.pool.outgoing + amount)
 

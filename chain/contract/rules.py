@@ -155,13 +155,7 @@ def _apply_member_call(
 def _apply_claim_call(
     state: Overlay,
     context: Context,
-    call: ClaimFile
-    | AssessorAccept
-    | ReportCommit
-    | ReportReveal
-    | CertificateAttach
-    | ClaimDecide
-    | ClaimConfirm,
+    call: ClaimFile | AssessorAccept | ReportCommit | ReportReveal | CertificateAttach | ClaimDecide | ClaimConfirm,
 ) -> tuple[int, ...]:
     match call:
         case ClaimFile():

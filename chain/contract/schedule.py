@@ -230,9 +230,7 @@ def _run_bucket(state: Overlay, context: Context, run: _Run, kinds: tuple[tuple[
     return position, is_over
 
 
-def _run_due_entry(
-    state: Overlay, context: Context, plan: str, *, kind: int, due_id: bytes, set_for: int
-) -> None:
+def _run_due_entry(state: Overlay, context: Context, plan: str, *, kind: int, due_id: bytes, set_for: int) -> None:
     if kind == DUE_APPLICATION:
         on_application_due(state, context, due_id)
     elif kind == DUE_ADMISSION:
@@ -319,9 +317,7 @@ def _run_settlement_of_pool(state: Overlay, context: Context, run: _Run, number:
 
 
 def _drain_pool(state: Overlay, context: Context, run: _Run, number: int) -> None:
-    run.budget -= drain_queue(
-        state, context, plan=run.plan, number=number, budget=run.budget, stage=run.stage
-    )
+    run.budget -= drain_queue(state, context, plan=run.plan, number=number, budget=run.budget, stage=run.stage)
 
 
 def _drain_pools(state: Overlay, context: Context, run: _Run) -> None:

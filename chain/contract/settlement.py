@@ -159,9 +159,7 @@ def run_settlement(state: Overlay, context: Context, *, plan: str, number: int) 
     items = take_items(state, book)
     charge = compute_charge(
         sums_from=tree.range_sums,
-        items=[
-            CostItem(amount=item.amount, fee_bp=item.fee_bp, is_carried=item.carried > 0) for item in items
-        ],
+        items=[CostItem(amount=item.amount, fee_bp=item.fee_bp, is_carried=item.carried > 0) for item in items],
         carry=before.carry,
         index=before.share_index,
         year_index=before.year_index,
@@ -171,9 +169,7 @@ def run_settlement(state: Overlay, context: Context, *, plan: str, number: int) 
             per_year=terms.cap_per_year_fen,
         ),
     )
-    settled = [
-        _settle_item(state, book, item, grant) for item, grant in zip(items, charge.grants, strict=True)
-    ]
+    settled = [_settle_item(state, book, item, grant) for item, grant in zip(items, charge.grants, strict=True)]
     instructions = _pay(state, context, book, items, settled)
     index = before.share_index + charge.per
     aid = sum(grant.amount for grant in charge.grants)

@@ -18,17 +18,11 @@ def verify_settlement(record: SettlementRecord, terms: PoolTerms) -> None:
     That `record.tree_root` is the one of the chain is for the caller to compare with a state proof.
     """
     at_index, at_charge, below = _read_sums(record)
-    items = [
-        CostItem(amount=item.amount, fee_bp=item.fee_bp, is_carried=item.is_carried) for item in record.items
-    ]
+    items = [CostItem(amount=item.amount, fee_bp=item.fee_bp, is_carried=item.is_carried) for item in record.items]
     cost = compute_cost(items)
-    caps = Caps(
-        per_case=terms.cap_per_case_fen, per_period=terms.cap_per_period_fen, per_year=terms.cap_per_year_fen
-    )
+    caps = Caps(per_case=terms.cap_per_case_fen, per_period=terms.cap_per_period_fen, per_year=terms.cap_per_year_fen)
     cases = sum(not item.is_carried for item in items)
-    per_max = compute_per_max(
-        caps=caps, cases=cases, index=record.index_before, year_index=record.year_index
-    )
+    per_max = compute_per_max(caps=caps, cases=cases, index=record.index_before, year_index=record.year_index)
     _require(record.cost == cost and record.cases == cases, "cost")
     _require(record.per_max == per_max and 0 <= record.per <= per_max, "caps")
     _require(record.units == at_index.weight and record.members == at_index.count, "count")
@@ -55,14 +49,10 @@ def _read_sums(record: SettlementRecord) -> tuple[Sums, Sums, Sums | None]:
 
 
 def _collect(record: SettlementRecord, per: int, at_index: Sums, above: Sums) -> int:
-    return compute_collected(
-        sums_from=lambda _: above, at_index=at_index, index=record.index_before, per=per
-    )
+    return compute_collected(sums_from=lambda _: above, at_index=at_index, index=record.index_before, per=per)
 
 
-def _verify_least(
-    record: SettlementRecord, *, need: int, collected: int, at_index: Sums, below: Sums | None
-) -> None:
+def _verify_least(record: SettlementRecord, *, need: int, collected: int, at_index: Sums, below: Sums | None) -> None:
     """Require that `per` is the least charge that funds the need, or that no greater one would yield more."""
     money = at_index.weight_x - record.index_before * at_index.weight
     if below is None:

@@ -150,9 +150,7 @@ def compute_charge(
     is_unfundable = False
     if need > 0:
         most = collected_at(per_max)
-        per = find_per(
-            goal=min(need, most), per_max=per_max, units=at_index.weight, collected_at=collected_at
-        )
+        per = find_per(goal=min(need, most), per_max=per_max, units=at_index.weight, collected_at=collected_at)
         collected = collected_at(per)
         is_unfundable = most < need and most == money
     available = collected + carry
@@ -179,6 +177,5 @@ def share_out(items: Sequence[CostItem], *, cost: int, available: int) -> tuple[
         asked = sum(item.amount * (BP + item.fee_bp) for item in items)
         amounts = [item.amount * available * BP // asked for item in items]
     return tuple(
-        Grant(amount=amount, fee=amount * item.fee_bp // BP)
-        for item, amount in zip(items, amounts, strict=True)
+        Grant(amount=amount, fee=amount * item.fee_bp // BP) for item, amount in zip(items, amounts, strict=True)
     )

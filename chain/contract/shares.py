@@ -142,9 +142,7 @@ def is_covered(state: Overlay, member: MemberRecord, pool: PoolRecord, day: int,
 # --- cover intervals ---
 
 
-def close_cover(
-    state: Overlay, book: PoolBook, member: MemberRecord, to_day: int
-) -> tuple[tuple[int, int, int], ...]:
+def close_cover(state: Overlay, book: PoolBook, member: MemberRecord, to_day: int) -> tuple[tuple[int, int, int], ...]:
     """Return the past intervals with the running one closed on `to_day`, and the outdated ones dropped."""
     kept_from = book.today - get_pinned(state, book, member).claim_window_days - PAST_DAYS_KEPT
     past = tuple(interval for interval in member.past if interval[1] >= kept_from)

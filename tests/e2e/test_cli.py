@@ -66,7 +66,8 @@ def test_the_benchmark_measures_and_writes_its_figures(tmp_path: Path) -> None:
     figures = tmp_path / "figures.json"
     command = [
         sys.executable, "-m", "bench", "--transactions", "1500", "--rate", "200", "--rate-seconds", "2",
-        "--seconds", "5", "--overload-seconds", "0", "--skip-settlement", "--port", str(find_base_port()), "--json", str(figures),
+        "--seconds", "5", "--overload-seconds", "0", "--skip-settlement",
+        "--port", str(find_base_port()), "--json", str(figures),
     ]  # fmt: skip
     result = subprocess.run(command, capture_output=True, text=True, timeout=180, check=False)
     assert result.returncode == 0, result.stdout + result.stderr

@@ -25,7 +25,7 @@ from p2p import EventHandler, FrameReceived, MeshConfig, PeerDown, PeerUp
 from tests.chain.fixtures import make_terms
 
 PARAMETERS = Parameters(
-    idle_interval_ms=10_000,
+    idle_interval_ms=60_000,
     block_gap_ms=5,
     view_timeout_base_ms=400,
     view_timeout_cap_ms=1_600,
@@ -264,11 +264,16 @@ def create_template(directory: Path, *, parameters: Parameters = PARAMETERS, nod
 
 @asynccontextmanager
 async def run_cluster(template: Devnet, directory: Path, *indexes: int) -> AsyncIterator[Cluster]:
-    """Run nodes (all where none is named) of a fresh copy; none may have halted at the end."""
+    """Run nodes (all where none is named) of a fresh copy; none may have halted at the end.
+
+    Where all run, the first block, an empty one as genesis is old, is committed before; the next empty one is far.
+    """
     shutil.copytree(template.directory, directory)
     cluster = Cluster(load_devnet(directory))
     try:
         await cluster.start(*(indexes or range(len(template.nodes))))
+        if not indexes:
+            await until(lambda: set(cluster.get_heights()) == {1})
         yield cluster
         halted = {index: member.halted for index, member in cluster.members.items() if member.halted}
         assert not halted, f"halted: {halted}"

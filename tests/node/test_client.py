@@ -257,9 +257,7 @@ def test_an_unknown_transaction_is_a_status_and_not_an_error() -> None:
         (TransactionResult(tx_id="00" * 32, status="pending"), AnswerOverdue),
     ],
 )
-def test_what_did_not_succeed_raises_its_own_class(
-    result: TransactionResult, error: type[ClientError]
-) -> None:
+def test_what_did_not_succeed_raises_its_own_class(result: TransactionResult, error: type[ClientError]) -> None:
     with pytest.raises(error) as caught:
         result.require_success()
     assert caught.value.tx_id == bytes(32)
@@ -276,9 +274,7 @@ async def test_the_asynchronous_client_decides_alike() -> None:
             return answer(200, META)
         return answer(201, committed(decode_transaction(request.content).tx_id.hex()))
 
-    async with AsyncClient(
-        ["http://node-0", "http://node-1"], transport=httpx.MockTransport(handler)
-    ) as client:
+    async with AsyncClient(["http://node-0", "http://node-1"], transport=httpx.MockTransport(handler)) as client:
         transaction = await client.build(MemberLeave(member=b"\x01" * 32), KEY)
         result = await client.submit(transaction)
     assert result.is_success
