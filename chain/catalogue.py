@@ -29,6 +29,8 @@ class Entry(msgspec.Struct, frozen=True):
 SUCCESS = 0
 FAULT = 1
 
+# fmt: off
+# One line for each cause: a table to read down.
 _ENTRIES = (
     Entry(0, "success", 200, False, "Success", "成功"),
     Entry(1, "fault", 500, False, "The call broke an invariant and was rolled back", "该调用违反不变式，已回滚"),
@@ -45,44 +47,19 @@ _ENTRIES = (
     Entry(12, "limit_reached", 429, True, "A limit of the plan is reached", "已达到计划上限"),
     Entry(100, "member_unknown", 422, False, "There is no such member", "没有此成员"),
     Entry(101, "member_state", 409, False, "The member's state does not allow this", "成员状态不允许此操作"),
-    Entry(
-        102, "person_duplicate", 409, False, "This person already has a membership in the plan", "此人已是该计划成员"
-    ),
-    Entry(
-        103,
-        "index_mismatch",
-        409,
-        False,
-        "Bank and auditor gave different person indexes",
-        "银行与审计给出的身份索引不一致",
-    ),
+    Entry(102, "person_duplicate", 409, False, "This person already has a membership in the plan", "此人已是该计划成员"),
+    Entry(103, "index_mismatch", 409, False, "Bank and auditor gave different person indexes", "银行与审计给出的身份索引不一致"),
     Entry(104, "rules_unknown", 422, False, "These are not the rules in force", "不是现行规则"),
     Entry(105, "window_open", 409, True, "Not between notice and settlement", "公示与结算之间不能进行"),
     Entry(106, "balance_too_low", 409, False, "The balance does not allow this amount", "余额不足"),
     Entry(107, "weight_out_of_range", 422, False, "The weight must be from 1 to 100", "份数必须在 1 到 100 之间"),
     Entry(108, "guardian_invalid", 422, False, "The guardian is not valid", "监护人无效"),
-    Entry(
-        109,
-        "not_verified",
-        409,
-        True,
-        "Bank and auditor have not both verified this person",
-        "银行与审计尚未都完成核验",
-    ),
+    Entry(109, "not_verified", 409, True, "Bank and auditor have not both verified this person", "银行与审计尚未都完成核验"),
     Entry(110, "age_limit", 409, False, "The person is beyond the age limit", "已超过年龄上限"),
     Entry(111, "children_first", 409, True, "The children in the plan leave first", "须先为子女办理退出"),
     Entry(200, "account_unknown", 422, False, "There is no such custody account", "没有此托管账户"),
-    Entry(
-        201,
-        "reference_conflict",
-        409,
-        False,
-        "This bank reference exists with other content",
-        "该银行流水号已存在且内容不同",
-    ),
-    Entry(
-        202, "booking_day_closed", 409, False, "A closed statement covers this booking day", "该记账日已被对账单关闭"
-    ),
+    Entry(201, "reference_conflict", 409, False, "This bank reference exists with other content", "该银行流水号已存在且内容不同"),
+    Entry(202, "booking_day_closed", 409, False, "A closed statement covers this booking day", "该记账日已被对账单关闭"),
     Entry(203, "day_in_future", 422, False, "A day lies after the block's day", "日期晚于区块日期"),
     Entry(204, "statement_gap", 409, False, "The statement does not follow the last one", "对账单与上一份不连续"),
     Entry(205, "statement_span", 422, False, "The statement's span of days is not valid", "对账单的日期范围无效"),
@@ -103,27 +80,11 @@ _ENTRIES = (
     Entry(311, "notice_not_over", 409, True, "The notice days are not over", "公示期未满"),
     Entry(312, "clauses_missing", 422, False, "A rejection must cite clauses", "拒赔必须引用条款"),
     Entry(313, "deadline_passed", 409, False, "The deadline has passed", "已过期限"),
-    Entry(
-        314,
-        "bill_consumed",
-        409,
-        False,
-        "Another confirmed claim used one of its bills",
-        "所附票据已被另一已确认案件使用",
-    ),
+    Entry(314, "bill_consumed", 409, False, "Another confirmed claim used one of its bills", "所附票据已被另一已确认案件使用"),
     Entry(315, "case_decided", 409, False, "This diagnosis was decided already", "该诊断已有决定"),
-    Entry(
-        316, "reveal_too_early", 409, True, "Not all drawn firms have committed yet", "并非所有被抽中机构都已提交承诺"
-    ),
+    Entry(316, "reveal_too_early", 409, True, "Not all drawn firms have committed yet", "并非所有被抽中机构都已提交承诺"),
     Entry(317, "not_your_turn", 403, True, "Another organisation is asked now", "当前由其他机构负责"),
-    Entry(
-        318,
-        "assessors_silent",
-        409,
-        False,
-        "Every assessor that was asked stayed silent",
-        "所有被抽中的调查机构均未答复",
-    ),
+    Entry(318, "assessors_silent", 409, False, "Every assessor that was asked stayed silent", "所有被抽中的调查机构均未答复"),
     Entry(400, "period_unknown", 422, False, "There is no such period", "没有此期"),
     Entry(401, "period_state", 409, False, "The period's state does not allow this", "该期状态不允许此操作"),
     Entry(402, "batch_root_mismatch", 409, False, "The batch root is not the one computed", "批次根与计算结果不符"),
@@ -159,6 +120,7 @@ _ENTRIES = (
     Entry(929, "not_ready", 503, True, "The node is not ready", "节点尚未就绪"),
     Entry(930, "overloaded", 503, True, "The node has too much to do", "节点负载过高"),
 )
+# fmt: on
 
 _BY_CODE = {entry.code: entry for entry in _ENTRIES}
 _BY_NUMBER = {entry.number: entry for entry in _ENTRIES}

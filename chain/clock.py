@@ -4,6 +4,7 @@ Pure arithmetic; whoever needs the present passes it in.
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from chain.errors import ConfigError
 
@@ -13,7 +14,7 @@ ClockPoint = tuple[int, int]
 
 def validate_clock(points: Sequence[ClockPoint]) -> None:
     """Raise `ConfigError` unless the points ascend in both coordinates."""
-    for before, after in zip(points, points[1:], strict=False):
+    for before, after in pairwise(points):
         if after[0] <= before[0] or after[1] <= before[1]:
             raise ConfigError(field="clock", reason="points must ascend in wall time and in block time")
 
@@ -24,7 +25,7 @@ def _interpolate(points: Sequence[ClockPoint], t: int, *, source: int) -> int:
         return t
     if t <= points[0][source]:
         return points[0][target] + (t - points[0][source])
-    for before, after in zip(points, points[1:], strict=False):
+    for before, after in pairwise(points):
         if t <= after[source]:
             rise = after[target] - before[target]
             run = after[source] - before[source]
@@ -44,7 +45,7 @@ def to_wall_ms(points: Sequence[ClockPoint], block_ms: int) -> int:
 
 def get_scale(points: Sequence[ClockPoint], wall_ms: int) -> tuple[int, int]:
     """Return the present slope as (block ms, wall ms)."""
-    for before, after in zip(points, points[1:], strict=False):
+    for before, after in pairwise(points):
         if before[0] <= wall_ms < after[0]:
             return (after[1] - before[1], after[0] - before[0])
     return (1, 1)

@@ -74,7 +74,7 @@ def compute_leader(*, height: Height, view: View, validators: ValidatorSet, skip
     return eligible[(view + height // tenure) % len(eligible)]
 
 
-def update_skips(
+def update_skips(  # noqa: PLR0913 - the rule of consensus 3 has so many inputs
     *,
     height: Height,
     skips: SkipTable,
