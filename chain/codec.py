@@ -35,13 +35,13 @@ class Codec(Generic[T]):
 
     def validate(self, value: T) -> None:
         """Raise `DecodeError` where a value of ours could not be read back: too large, or a field out of its range."""
-        data = _encoder.encode(value)
+        try:
+            data = _encoder.encode(value)
+            self._decoder.decode(data)
+        except (msgspec.DecodeError, OverflowError) as error:
+            raise DecodeError(what=self.name, reason=str(error)) from error
         if len(data) > self.bytes_max:
             raise DecodeError(what=self.name, reason=f"{len(data)} bytes, at most {self.bytes_max} are allowed")
-        try:
-            self._decoder.decode(data)
-        except msgspec.DecodeError as error:
-            raise DecodeError(what=self.name, reason=str(error)) from error
 
     def decode(self, data: bytes) -> T:
         """Return the value whose canonical encoding is `data`."""

@@ -169,6 +169,9 @@ def _run(overlay: Overlay, context: Context, transactions: Sequence[Transaction]
         except StoreError:
             # The disk is at fault and no transaction: the node stops, nothing is evicted (pitfalls S5).
             raise
+        except (StoreError, MemoryError, RecursionError):
+            # Of this machine alone: the other validators may well be able to run it.
+            raise
         except Exception as error:
             # Whatever it was, a candidate must not stop a validator: C20, C21 of the pitfalls.
             raise ExecutionFailed(transaction.tx_id, error) from error

@@ -71,6 +71,9 @@ class Store:
                 max_open_files=OPEN_FILES_MAX,
                 lru_cache_size=BLOCK_CACHE_BYTES,
                 bloom_filter_bits=BLOOM_BITS,
+                # Hashes, signatures and tree pages hardly shrink: compressing them cost four times the CPU of
+                # compaction (65 against 17 us a transaction) for a fifth of the size.
+                compression=None,
             )
         except plyvel.Error as error:
             raise StoreError(f"cannot open the database at {path}: {error}") from error

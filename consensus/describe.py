@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
+from chain.codec import encode
 from chain.types import Height, View
 from consensus import rules, timing
-from consensus.messages import Activity, Commit, Prepare, ViewChange
+from consensus.messages import Activity, Commit, OwnMessage, Prepare, ViewChange, get_kind
 from consensus.state import NO_VIEW, TIMERS, State
 
 
@@ -155,3 +156,11 @@ def _list_peers(state: State) -> tuple[PeerView, ...]:
             )
         )
     return tuple(peers)
+
+
+def describe_signed(message: OwnMessage) -> str:
+    """Return what proves a signature, and no more: kind, signed body and signature in hex.
+
+    What a message carries besides may be a megabyte of a liar's choice at every height.
+    """
+    return f"{get_kind(message).name} {encode(message.body).hex()} {bytes(message.signature).hex()}"

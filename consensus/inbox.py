@@ -47,7 +47,8 @@ def on_signed_message(turn: Turn, peer: int, message: OwnMessage) -> None:
         return
     if is_shunned(turn, peer):
         return
-    if message.signer == state.own_index:
+    if message.signer == state.own_index and height == state.height:
+        # At another height this index may be somebody else's; what I may have forgotten there STATUS shows.
         on_own_signature(turn, peer, message)
         return
     if height == state.height + 1:
@@ -357,9 +358,10 @@ def _on_proposal(turn: Turn, peer: int, message: Proposal) -> None:
 
 def _is_better_copy(held: ProposalSlot, peer: int, message: Proposal) -> bool:
     """Tell whether the leader itself sends other items than a relayer did: only the header is under its
-    signature."""
+    signature. Once a copy was found valid no other can be."""
     return (
         held.message is not None
+        and held.check is not Check.VALID
         and held.message.body == message.body
         and peer == message.signer
         and held.holders[0] != message.signer

@@ -163,7 +163,8 @@ def _resume_vote(state: State, message: OwnMessage, restored: Restored) -> State
             return replace(state, proposal=slot, asked=replace(state.asked, proposal=view))
         case Prepare():
             prepares = put(state.prepares, index, message)
-            return replace(state, prepares=prepares, asked=replace(state.asked, prepare=view))
+            content = _find_content(message, restored) or state.locked_content
+            return replace(state, prepares=prepares, asked=replace(state.asked, prepare=view), locked_content=content)
         case Commit():
             return _resume_commit(state, message, restored)
 
@@ -174,14 +175,18 @@ def _resume_commit(state: State, message: Commit, restored: Restored) -> State:
     if locked is None:
         return replace(state, quarantine="the journal lacks the prepared certificate behind a COMMIT")
     index = message.signer
-    content = next((block for block in restored.blocks if block.block_hash == message.body.block_hash), None)
     return replace(
         state,
         commits=put(state.commits, index, message),
         asked=replace(state.asked, commit=View(message.body.view)),
         locked=locked,
-        locked_content=content,
+        locked_content=_find_content(message, restored),
     )
+
+
+def _find_content(message: Prepare | Commit, restored: Restored) -> BlockContent | None:
+    """Return what the journal says that the block of a vote lists."""
+    return next((block for block in restored.blocks if block.block_hash == message.body.block_hash), None)
 
 
 def _find_prepared(message: Commit, restored: Restored) -> Prepared | None:

@@ -55,6 +55,8 @@ def compute_start(
     if mark is not None and mark.height > head_height + 1:
         # A block is durable before anything is signed above it: the database was lost or is an old one.
         return Quarantine(f"the guard is ahead of the database: it signed at {at}")
+    if guard.floor > head_height + 1:
+        return Quarantine(f"the guard is ahead of the database: it signs nothing below height {guard.floor}")
     if mark is not None and mark.height > head_height:
         digests = [compute_digest(message, chain_id) for message in own if get_position(message) == at]
         if digests != [mark.digest]:

@@ -31,7 +31,7 @@ from consensus.messages import (
     get_kind,
     has_bit,
 )
-from consensus.state import Peer, State
+from consensus.state import Check, Peer, State
 from consensus.turn import Turn
 
 
@@ -148,7 +148,9 @@ def compute_lacking(state: State, status: Status) -> list[Message]:
             lacking.extend(_compute_missing(state.view_changes, state, held.view_changes))
     proposal = state.proposal
     if proposal is not None and proposal.message is not None and not held.has_proposal:
-        lacking.append(proposal.message)
+        is_mine = proposal.message.signer == state.own_index
+        # Items are under no signature: whoever passed on a false copy would not be believed again.
+        lacking.extend((proposal.message,) if is_mine or proposal.check is Check.VALID else ())
     lacking.extend(_compute_missing(state.prepares, state, held.prepares))
     lacking.extend(_compute_missing(state.commits, state, held.commits))
     return lacking

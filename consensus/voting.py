@@ -312,10 +312,7 @@ def _commit(turn: Turn) -> None:
     prepared = rules.find_prepared(state, Hash(mine.body.block_hash))
     if prepared is None:
         return
-    slot = state.proposal
-    content = slot.content if slot is not None and slot.content.block_hash == mine.body.block_hash else None
-    if content is None and state.locked_content is not None:
-        content = state.locked_content if state.locked_content.block_hash == mine.body.block_hash else None
+    content = _find_content(state, Hash(mine.body.block_hash))
     turn.persist.append(KeepPrepared(prepared=prepared))
     turn.state = replace(
         state,
@@ -324,6 +321,15 @@ def _commit(turn: Turn) -> None:
         asked=replace(state.asked, commit=state.view),
     )
     _ask(turn, Commit(body=mine.body, signer=own, signature=UNSIGNED))
+
+
+def _find_content(state: State, block_hash: Hash) -> BlockContent | None:
+    """Return what a block lists if I know it to be true: after a restart a copy may be one that I never
+    checked."""
+    slot, kept = state.proposal, state.locked_content
+    if slot is not None and slot.check is Check.VALID and slot.content.block_hash == block_hash:
+        return slot.content
+    return kept if kept is not None and kept.block_hash == block_hash else None
 
 
 def _sign_proposal(turn: Turn, content: BlockContent) -> None:

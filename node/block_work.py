@@ -158,9 +158,9 @@ class BlockWorker:
                 return None
             except (InvalidBlock, StoreError):
                 raise
-            except Exception:  # noqa: BLE001
+            except Exception as error:  # noqa: BLE001
                 # No transaction is to blame by itself: fewer of them are tried, down to the one that is.
-                self._log.exception("block_not_built", transactions=len(transactions))
+                self._log.error("block_not_built", transactions=len(transactions), error=repr(error))
                 if not transactions:
                     return None
                 if len(transactions) == 1:

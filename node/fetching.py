@@ -85,20 +85,21 @@ class Fetching:
 
     # --- asking ---
 
-    def _choose(self, kind: int, subject: bytes, holders: tuple[int, ...]) -> int | None:
-        """Return the next peer to ask, or None while an answer may still come."""
+    def _request(self, kind: int, subject: bytes, holders: tuple[int, ...], payload: bytes) -> None:
+        """Send a request to the next peer that is connected, unless an answer may still come."""
         order = tuple(dict.fromkeys((*(index for index in holders if index != self._own_index), *self._peers)))
-        if not order:
-            return None
         now = self._clock.now_ms()
-        asked_ms, turn = self._asked.pop((kind, subject), (now - REPEAT_MS, -1))
+        asked_ms, turn = self._asked.get((kind, subject), (now - REPEAT_MS, -1))
         if now - asked_ms < REPEAT_MS:
-            self._asked[(kind, subject)] = (asked_ms, turn)
-            return None
-        self._asked[(kind, subject)] = (now, turn + 1)
+            return
+        for _ in order:
+            turn += 1
+            if self._network.send(order[turn % len(order)], kind, payload):
+                break
+        self._asked[(kind, subject)] = (now, turn)
+        self._asked.move_to_end((kind, subject))
         if len(self._asked) > SUBJECTS_MAX:
             self._asked.popitem(last=False)
-        return order[(turn + 1) % len(order)]
 
     def want_bodies(self, tx_ids: tuple[bytes, ...], holders: tuple[int, ...]) -> None:
         """Ask for bodies that gossip has not brought; consensus frames overtake it, so most are on their way."""
@@ -109,9 +110,7 @@ class Fetching:
         if now - self._bodies_since_ms < GOSSIP_GRACE_MS:
             return
         # One request at a time, whatever is missing: what has arrived meanwhile changes the list but not the need.
-        peer = self._choose(BODIES_WANTED, b"", holders)
-        if peer is not None:
-            self._network.send(peer, BODIES_WANTED, encode(Wanted(ids=tx_ids[:IDS_MAX])))
+        self._request(BODIES_WANTED, b"", holders, encode(Wanted(ids=tx_ids[:IDS_MAX])))
 
     def want_blobs(self, hashes: tuple[bytes, ...], holders: tuple[int, ...]) -> None:
         """Ask for blobs, as many as one answer holds; the first names the request."""
@@ -120,16 +119,12 @@ class Fetching:
         asked = hashes[:BLOBS_COUNT_MAX]
         for blob_hash in asked:
             _remember(self._wanted_blobs, blob_hash, BLOBS_WANTED_MAX)
-        peer = self._choose(BLOBS_WANTED, asked[0], holders)
-        if peer is not None:
-            self._network.send(peer, BLOBS_WANTED, encode(Wanted(ids=asked)))
+        self._request(BLOBS_WANTED, asked[0], holders, encode(Wanted(ids=asked)))
 
     def want_content(self, block_hash: bytes, holders: tuple[int, ...]) -> None:
         """Ask for a block's content by its hash."""
         _remember(self._wanted_contents, block_hash, CONTENTS_WANTED_MAX)
-        peer = self._choose(CONTENT_WANTED, block_hash, holders)
-        if peer is not None:
-            self._network.send(peer, CONTENT_WANTED, encode(ContentWanted(block_hash=block_hash)))
+        self._request(CONTENT_WANTED, block_hash, holders, encode(ContentWanted(block_hash=block_hash)))
 
     def catch_up(self, height: int, peer: int) -> None:
         """Fetch committed blocks from peers that claim more."""

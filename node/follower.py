@@ -16,6 +16,7 @@ from chain.mempool import Mempool, Waiting
 from chain.transaction import count_items
 from chain.types import TxId
 from chain.validation import get_blob_hash
+from consensus.describe import describe_signed
 from consensus.effects import EnterQuarantine, Evidence, Fault, Note, Stop
 from consensus.events import RequestOverdue
 from consensus.messages import Activity, Complaint
@@ -180,7 +181,9 @@ class Follower:
         self.gossip.hand_over(peer, (waiting.transaction for waiting in own))
 
     def _list_pool(self, count_max: int) -> list[Waiting]:
-        return self.mempool.get_oldest_includable(block_ms=self.ledger.header.timestamp_ms, count_max=count_max)
+        """Return what a block made now could hold, oldest first; the head may be old."""
+        block_ms = max(self.ledger.header.timestamp_ms, self._worker.get_block_ms())
+        return self.mempool.get_oldest_includable(block_ms=block_ms, count_max=count_max)
 
     def on_complaint(self, peer: int, complaint: Complaint) -> None:
         """Forward to the leader what another says it passes over; the own request timer runs anyway (consensus 6)."""
@@ -287,7 +290,8 @@ class Follower:
                 self._log.debug("note", code=code, peer=peer, detail=detail)
             case Evidence(signer=signer):
                 self.metrics.faults.labels("evidence").inc()
-                self._log.error("evidence", validator=signer, first=repr(fault.first), second=repr(fault.second))
+                first, second = describe_signed(fault.first), describe_signed(fault.second)
+                self._log.error("evidence", validator=signer, first=first, second=second)
             case EnterQuarantine(reason=reason):
                 self.metrics.faults.labels("quarantine").inc()
                 self._log.error("quarantine", reason=reason)

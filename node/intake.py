@@ -43,8 +43,10 @@ class Ended(Struct, frozen=True):
     """A transaction that ended outside of the log."""
 
     status: str
+    """expired; or rejected, which is final only when its validity is over: until then another validator, in another
+    state, might be able to execute it, and no node ever contradicts a terminal state (api.md, Status)."""
     valid_until_ms: int
-    code: str | None
+    code: str
 
 
 class Intake:
@@ -152,13 +154,18 @@ class Intake:
         """Admit one transaction; durable and on its way before this returns, final if that happens in time."""
         result, transaction = self._receive(raw)
         final = result if transaction is None else (await self._promise([transaction], [result], [0]))[0]
-        if wait_ms > 0 and final.tx_id is not None and final.status in {"received", "pending"}:
-            if final.tx_id in self._mempool:
-                await self._waiters.wait_transaction(final.tx_id, wait_ms)
-            found = self._find(final.tx_id)
-            if found is not None and found.status != "pending":
-                return _with(found, is_replayed=final.is_replayed)
-        return final
+        return await self._wait(final, wait_ms)
+
+    async def _wait(self, result: SubmitResult, wait_ms: int) -> SubmitResult:
+        """Return the final result, or the one given where there is none in time."""
+        tx_id = result.tx_id
+        if wait_ms <= 0 or tx_id is None or result.status not in {"received", "pending"}:
+            return result
+        found = self._find(tx_id)
+        if found is not None and found.status == "pending":
+            await self._waiters.wait_transaction(tx_id, wait_ms)
+            found = self._find(tx_id)
+        return result if found is None or found.status == "pending" else _with(found, is_replayed=result.is_replayed)
 
     async def submit_batch(self, raws: Sequence[bytes], wait_ms: int) -> list[SubmitResult]:
         """Admit many independent transactions with one journal sync; one result for each, in order."""
@@ -180,18 +187,7 @@ class Intake:
     async def _wait_all(self, results: list[SubmitResult], wait_ms: int) -> list[SubmitResult]:
         """Wait until all are final, at the latest for `wait_ms`."""
         deadline_ms = self._clock.now_ms() + wait_ms
-        final: list[SubmitResult] = []
-        for result in results:
-            tx_id = result.tx_id
-            if tx_id is None or result.status not in {"received", "pending"}:
-                final.append(result)
-                continue
-            left_ms = deadline_ms - self._clock.now_ms()
-            if left_ms > 0 and tx_id in self._mempool:
-                await self._waiters.wait_transaction(tx_id, left_ms)
-            found = self._find(tx_id)
-            final.append(result if found is None else _with(found, is_replayed=result.is_replayed))
-        return final
+        return [await self._wait(result, deadline_ms - self._clock.now_ms()) for result in results]
 
     def _receive(self, raw: bytes) -> tuple[SubmitResult, Transaction | None]:
         """Decode and pool; return the transaction where it must still be journaled."""
@@ -257,7 +253,7 @@ class Intake:
         found = self._ledger.read_receipt(tx_id)
         if found is not None:
             return self._build_committed(tx_id, *found)
-        ended = self._ended.get(tx_id)
+        ended = self.get_status(tx_id)
         if ended is None:
             return None
         return SubmitResult(tx_id=tx_id, status=ended.status, valid_until_ms=ended.valid_until_ms, code=ended.code)
@@ -300,6 +296,8 @@ class Intake:
         ended = self._ended.get(tx_id)
         if ended is None:
             return None
+        if ended.valid_until_ms > self._ledger.header.timestamp_ms:
+            return TransactionStatus(status="pending", valid_until_ms=ended.valid_until_ms)
         return TransactionStatus(status=ended.status, valid_until_ms=ended.valid_until_ms, code=ended.code)
 
     def on_expired(self, expired: Iterable[Waiting]) -> None:
@@ -313,10 +311,9 @@ class Intake:
         self._waiters.on_settled(ids)
 
     def on_evicted(self, transaction: Transaction) -> None:
-        """Note that a transaction was evicted because it cannot be executed."""
+        """Note that a transaction was evicted because it cannot be executed here."""
         self._end(transaction, status="rejected", code="fault")
         self._journal.forget([transaction.tx_id])
-        self._waiters.on_settled([transaction.tx_id])
 
     def _end(self, transaction: Transaction, *, status: str, code: str) -> None:
         self._ended[transaction.tx_id] = Ended(status=status, valid_until_ms=transaction.body.valid_until_ms, code=code)

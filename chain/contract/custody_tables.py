@@ -82,7 +82,8 @@ class InstructionRecord(Record, frozen=True):
     member: Bytes32 | None
     claim: Bytes32 | None
     account_token: Bytes32 | None
-    """Payee account; null: back to the payer of `deposit`."""
+    """Payee account; null: back to the payer of `deposit`, or, for the refund of an applicant who was never verified,
+    to those who paid in under his deposit code."""
     deposit: tuple[Name, DayField, Bytes32] | None
     """The deposit that is returned."""
     amount: FenField

@@ -8,7 +8,7 @@ import pytest
 
 from chain.block import Header
 from chain.certificate import Certificate, genesis_certificate
-from chain.errors import InvalidBlock
+from chain.errors import InvalidBlock, StoreError
 from chain.execution import Draft, Executed, ExecutionFailed, execute_block
 from chain.genesis import Parameters
 from chain.ledger import Ledger
@@ -205,3 +205,14 @@ def test_c21_an_exception_in_a_transaction_names_it_and_leaves_no_trace(
     assert ledger.head_hash == head
     executed = execute(ledger, poison)
     ledger.commit(executed, certify(executed))
+
+
+def test_a_failing_disk_is_never_taken_for_a_faulty_transaction(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*args: object) -> None:
+        raise StoreError("reading failed")
+
+    monkeypatch.setattr("chain.execution.execute_call", fail)
+    with pytest.raises(StoreError):
+        execute(ledger, build_join(100))

@@ -100,3 +100,10 @@ def test_guard_after_a_quarantine_resumes() -> None:
     assert start(guard=guard, own=(), head=8) == Resume(guard)
     signed = record_signed(guard, sign(prepare(9, 0)))
     assert start(guard=signed, own=(sign(prepare(9, 0)),), head=8) == Resume(signed)
+
+
+def test_floor_of_a_quarantine_above_the_database_is_quarantine_again() -> None:
+    """The database is an old one: what this guard would refuse must not be asked for, nor votes be lost twice."""
+    guard = build_floor(key=KEY.public_key, chain_id=CHAIN, height=Height(9))
+    assert "database" in reason_of(start(guard=guard, own=(), head=7))
+    assert start(guard=guard, own=(), head=8) == Resume(guard)

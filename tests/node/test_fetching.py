@@ -69,7 +69,7 @@ async def test_many_blobs_are_asked_for_at_once(template: Devnet, tmp_path: Path
     async with run_cluster(template, tmp_path / "n") as cluster:
         hashes = tuple(number.to_bytes(32, "big") for number in range(100))
         cluster[OWN]._fetching.want_blobs(hashes, (2,))
-        [(index, kind, payload)] = [frame for frame in cluster.members[OWN].end.sent if frame[1] == BLOBS_WANTED]
+        [(index, _, payload)] = [frame for frame in cluster.members[OWN].end.sent if frame[1] == BLOBS_WANTED]
         assert index == 2
         assert wanted_codec.decode(payload).ids == hashes[:BLOBS_COUNT_MAX]
 

@@ -43,6 +43,7 @@ from chain.contract.tables import (
     MEMBER_SHARING,
     PERSON,
 )
+from chain.contract.terms import PlanTerms
 from chain.types import Height
 from tests.chain.contract.world import PLAN_NAME, START_DAY, World, build_terms, name_hash
 
@@ -53,9 +54,9 @@ VALIDATORS = 4
 class ClaimPath(World):
     """The consortium of the money tests, with proposers whose reveals are real."""
 
-    def __init__(self) -> None:
+    def __init__(self, terms: PlanTerms | None = None, *, drain_max: int = 200) -> None:
         # No caps: with the demo's, one case is affordable only for a thousand members.
-        super().__init__(build_terms(cap_per_case_fen="", cap_per_year_fen=""))
+        super().__init__(terms or build_terms(cap_per_case_fen="", cap_per_year_fen=""), drain_max=drain_max)
         self._chains = [self._build_chain(index) for index in range(VALIDATORS)]
         record = self.state.require(BEACON)
         anchors = tuple(chain.pop() for chain in self._chains)

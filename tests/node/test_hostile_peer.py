@@ -1,0 +1,147 @@
+"""One validator of four sends whatever it likes; the other three neither stop nor stand still.
+
+Everything that the fourth sends passes through a liar: bytes are changed, frames are cut, repeated, sent as another
+kind, kept back and sent later, and made of nothing. The seeds are fixed; a failure can be run again.
+"""
+
+import random
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from chain.codec import encode
+from consensus.messages import Kind
+from node.devnet_files import Devnet
+from node.wire import (
+    BLOBS,
+    BLOCKS,
+    CHECKPOINT,
+    CONSENSUS_FIRST,
+    IDS_MAX,
+    TRANSACTIONS,
+    Blobs,
+    Blocks,
+    BlocksWanted,
+    CertifiedBlock,
+    ContentWanted,
+    Transactions,
+    Wanted,
+    build_frame_kinds,
+)
+from tests.node.in_process import Cluster, run_cluster, until
+
+LIAR = 3
+KINDS = {kind.number: kind.bytes_max for kind in build_frame_kinds()}
+TRANSACTIONS_SENT = 12
+
+
+class Mouth:
+    """Change what the liar says."""
+
+    def __init__(self, seed: int) -> None:
+        self.random = random.Random(seed)
+        self.memory: deque[tuple[int, bytes]] = deque(maxlen=200)
+        self.said = 0
+
+    def change(self, kind: int, payload: bytes) -> tuple[int, bytes]:
+        self.said += 1
+        draw = self.random
+        self.memory.append((kind, payload))
+        choice = draw.randrange(8)
+        if choice <= 2 and payload:
+            changed = bytearray(payload)
+            for _ in range(draw.randrange(1, 4)):
+                changed[draw.randrange(len(changed))] = draw.randrange(256)
+            return kind, bytes(changed)
+        if choice == 3:
+            return kind, payload[: draw.randrange(len(payload) + 1)]
+        if choice == 4:
+            return draw.choice(self.memory)
+        if choice == 5:
+            other = draw.choice(sorted(KINDS))
+            return other, payload[: KINDS[other]]
+        if choice == 6:
+            return kind, draw.randbytes(draw.randrange(64))
+        return kind, payload
+
+
+async def make_progress(cluster: Cluster) -> None:
+    """Let the three honest ones commit transactions."""
+    for number in range(TRANSACTIONS_SENT):
+        transaction = cluster.build_leave()
+        result = await cluster[number % 3].intake.submit(transaction.raw, 10_000)
+        assert result.status == "committed"
+    heads = {cluster[index].ledger.height for index in range(3)}
+    assert min(heads) >= 2
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_changed_frames_of_every_kind_stop_nobody(seed: int, template: Devnet, tmp_path: Path) -> None:
+    async with run_cluster(template, tmp_path / "n") as cluster:
+        mouth = Mouth(seed)
+        carry = cluster.wires.carry
+
+        def lie(sender: int, receiver: int, kind: int, payload: bytes) -> bool:
+            if sender == LIAR:
+                kind, payload = mouth.change(kind, payload)
+            return carry(sender, receiver, kind, payload)
+
+        cluster.wires.carry = lie  # type: ignore[method-assign]
+        await make_progress(cluster)
+        assert mouth.said > 100
+        honest = [cluster.members[index] for index in range(3)]
+        assert [member.halted for member in honest] == [[], [], []]
+        cluster.members[LIAR].halted.clear()
+        await until(lambda: all(member.end.unreleased == 0 for member in honest))
+
+
+def build_flood() -> dict[str, Callable[[Cluster, int], tuple[int, bytes]]]:
+    """Return what a liar could send in thousands."""
+    ids = tuple(number.to_bytes(32, "big") for number in range(IDS_MAX))
+
+    def get_block(cluster: Cluster) -> CertifiedBlock:
+        block, certificate = cluster[0].ledger.read_block(1), cluster[0].ledger.certificate
+        assert block is not None
+        return CertifiedBlock(block=encode(block), certificate=certificate)
+
+    return {
+        "bodies wanted": lambda _, __: (34, encode(Wanted(ids=ids))),
+        "blobs wanted": lambda _, __: (35, encode(Wanted(ids=ids))),
+        "blocks wanted": lambda _, number: (36, encode(BlocksWanted(from_height=number % 3, count=64))),
+        "blocks": lambda cluster, _: (BLOCKS, encode(Blocks(blocks=(get_block(cluster),) * 64))),
+        "content wanted": lambda cluster, _: (38, encode(ContentWanted(block_hash=cluster[0].ledger.head_hash))),
+        "blobs": lambda _, number: (BLOBS, encode(Blobs(blobs=tuple(b"%d %d" % (number, i) for i in range(500))))),
+        "small transactions": lambda _, __: (
+            TRANSACTIONS,
+            encode(Transactions(is_gossip=True, raw=(b"\x92",) * 100_000)),
+        ),
+        "bodies": lambda cluster, _: (
+            TRANSACTIONS,
+            encode(Transactions(is_gossip=False, raw=tuple(cluster.build_leave().raw for _ in range(20)))),
+        ),
+        "checkpoints": lambda _, number: (CHECKPOINT, b"\x91\xc4\x05hello" + bytes([number % 256])),
+        "empty": lambda _, number: (CONSENSUS_FIRST + number % len(Kind), b""),
+    }
+
+
+@pytest.mark.parametrize("name", sorted(build_flood()))
+async def test_c35_flood_of_one_kind_stops_nobody_and_leaves_memory_bounded(
+    name: str, template: Devnet, tmp_path: Path
+) -> None:
+    async with run_cluster(template, tmp_path / "n") as cluster:
+        build = build_flood()[name]
+        for number in range(60):
+            kind, payload = build(cluster, number)
+            for receiver in range(3):
+                cluster.wires.carry(LIAR, receiver, kind, payload)
+        for _ in range(3):
+            result = await cluster[0].intake.submit(cluster.build_leave().raw, 8_000)
+            assert result.status == "committed"
+        for index in range(3):
+            node = cluster[index]
+            assert len(node.candidates._loose) == 0
+            assert len(node.blobs) * 256 <= 16 * 1024 * 1024
+            assert len(node._fetching._asked) < 100
+            assert node.gossip.waiting == 0
