@@ -74,6 +74,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--members", type=int, default=20_000, help="of the execution benchmark")
     parser.add_argument("--skip-settlement", action="store_true", help="leave out the settlement over a million")
     parser.add_argument("--json", type=Path, help="write all figures here as well")
+    parser.add_argument("--profile", action="store_true", help="sample the nodes and print where their CPU goes")
     parser.add_argument("--keep", type=Path, help="keep the network's folder here")
     return parser.parse_args()
 
@@ -223,6 +224,17 @@ async def wait_for_midnight(driver: Driver) -> None:
         await asyncio.sleep(0.2)
 
 
+def read_samples(folder: Path) -> dict[str, float]:
+    """Return the share of each stage in the samples of all nodes, from the start of the processes to their end."""
+    counts: dict[str, int] = {}
+    for path in folder.glob("*.json"):
+        for stage, count in json.loads(path.read_text()).items():
+            counts[stage] = counts.get(stage, 0) + count
+    total = sum(counts.values()) or 1
+    ordered = sorted(counts.items(), key=lambda pair: -pair[1])
+    return {stage: round(100 * count / total, 1) for stage, count in ordered}
+
+
 def measure_settlements() -> list[dict[str, int | float]]:
     """Return what a settlement costs over a thousand and over a million members: the same."""
     return [bench_settlement.measure(members) for members in SETTLEMENT_MEMBERS]
@@ -254,9 +266,20 @@ def main() -> int:
         figures = {"settlement": measure_settlements()}
     else:
         folder = arguments.keep or Path(tempfile.mkdtemp(prefix="gongji-bench-"))
+        samples = folder.with_name(folder.name + "-samples")
+        if arguments.profile:
+            samples.mkdir()
+            os.environ["GONGJI_SAMPLES"] = str(samples)
+            os.environ["PYTHONPATH"] = os.pathsep.join(
+                filter(None, [str(Path(__file__).parent / "sampler"), os.environ.get("PYTHONPATH")])
+            )
         try:
             figures = asyncio.run(run_network(arguments, folder))
+            if arguments.profile:
+                figures["cpu_percent_by_stage"] = read_samples(samples)
+                say(f"where the CPU of the nodes goes, in percent: {figures['cpu_percent_by_stage']}")
         finally:
+            shutil.rmtree(samples, ignore_errors=True)
             if arguments.keep is None:
                 shutil.rmtree(folder, ignore_errors=True)
         full_speed = figures["full_speed"]

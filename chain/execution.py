@@ -166,11 +166,8 @@ def _run(overlay: Overlay, context: Context, transactions: Sequence[Transaction]
         context.events = []
         try:
             outcome = execute_call(overlay, context, transaction.body.call)
-        except StoreError:
-            # The disk is at fault and no transaction: the node stops, nothing is evicted (pitfalls S5).
-            raise
         except (StoreError, MemoryError, RecursionError):
-            # Of this machine alone: the other validators may well be able to run it.
+            # Of this machine alone and no transaction's fault: the node stops, nothing is evicted (pitfalls S5).
             raise
         except Exception as error:
             # Whatever it was, a candidate must not stop a validator: C20, C21 of the pitfalls.

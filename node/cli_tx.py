@@ -108,17 +108,25 @@ def _finish(result: TransactionResult) -> None:
 def show_status(urls: Annotated[list[str] | None, typer.Argument(help="Base URLs of the nodes.")] = None) -> None:
     """Show where each node stands: height, view, leader, why there is no block, and who is connected."""
     table = Table()
-    for name in ("node", "height", "view", "leader", "mode", "pending", "peers", "what it waits for"):
-        table.add_column(name)
+    for name in ("node", "height", "view", "leader", "mode", "pending", "peers"):
+        table.add_column(name, no_wrap=True)
+    reasons: list[str] = []
     is_any_down = False
     for url in urls or DEFAULT_URLS:
         try:
             with Client(url) as client:
-                table.add_row(url, *describe_consensus(client.get("/v1/consensus")))
+                *cells, reason = describe_consensus(client.get("/v1/consensus"))
         except ClientError as error:
             is_any_down = True
-            table.add_row(url, "-", "-", "-", "-", "-", "-", str(error))
-    Console().print(table)
+            cells, reason = ["-"] * 6, str(error)
+        # The scheme says nothing, and the line has to fit into eighty columns.
+        node = url.removeprefix("http://")
+        table.add_row(node, *cells)
+        reasons.append(f"{node}: {reason}")
+    console = Console()
+    console.print(table)
+    for line in reasons:
+        console.print(line, soft_wrap=True, highlight=False)
     if is_any_down:
         raise typer.Exit(EXIT_FAILED)
 
