@@ -167,6 +167,10 @@ class Mempool:
         self._added += 1
         return Admission.ADDED
 
+    def check_room(self, transaction: Transaction, *, ingress: int) -> None:
+        """Raise what `add` would for want of room: asked before the signature is verified, which costs much more."""
+        self._refuse_unless_room(transaction, items=count_items(transaction.body.call), ingress=ingress)
+
     def _refuse_unless_room(self, transaction: Transaction, *, items: int, ingress: int) -> None:
         size = len(transaction.raw)
         if items > self._parameters.block_items_max or size > self._parameters.block_bytes_max:

@@ -103,6 +103,7 @@ class Intake:
         Raises `GongjiError`.
         """
         try:
+            self._mempool.check_room(transaction, ingress=peer)
             self._validate(transaction, is_client=False)
             blob_hash = get_blob_hash(transaction)
             if blob_hash is not None and not self.has_blob(blob_hash):
@@ -200,6 +201,8 @@ class Intake:
                 # Still waiting: this caller's 202 waits for the sync of the journal as well.
                 pooled = self._mempool.get(tx_id) if known.status == "pending" else None
                 return _with(known, is_replayed=True), pooled
+            # First what is cheap: under overload most are refused here, and a signature costs ten times as much.
+            self._mempool.check_room(transaction, ingress=self._home)
             self._validate(transaction, is_client=True)
             self._pool(transaction, ingress=self._home)
         except GongjiError as error:

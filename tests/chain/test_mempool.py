@@ -412,3 +412,19 @@ def test_expiry_index_does_not_grow_with_committed_transactions() -> None:
         pool.add(transaction, ingress=0, now_ms=0)
         pool.remove_committed([transaction.tx_id])
         assert len(pool._bucket_keys) <= 66
+
+
+@pytest.mark.parametrize(("ingress", "signer", "code"), [(0, 9, "pool_full"), (1, 7, "quota_exceeded"), (1, 9, None)])
+def test_room_can_be_asked_for_before_a_signature_is_verified(ingress: int, signer: int, code: str | None) -> None:
+    pool = make_pool(transactions_max=8, signer_max=1)
+    pool.add(make(1, signer=7), ingress=1, now_ms=0)
+    for number in (2, 3):
+        pool.add(make(number), ingress=0, now_ms=0)
+    asked = make(4, signer=signer)
+    if code is None:
+        pool.check_room(asked, ingress=ingress)
+        assert asked.tx_id not in pool
+        return
+    with pytest.raises(Refusal) as refusal:
+        pool.check_room(asked, ingress=ingress)
+    assert refusal.value.code == code
