@@ -32,9 +32,11 @@ class Parameters(Struct, frozen=True, array_like=True, forbid_unknown_fields=Tru
     """Wall time after which an empty block is due."""
     block_gap_ms: Annotated[int, Meta(ge=0, le=10_000)] = 40
     """Least wall time between fresh blocks under load: pacing (design 7)."""
-    block_transactions_max: Annotated[int, Meta(ge=1, le=10_000)] = 2_000
+    block_transactions_max: Annotated[int, Meta(ge=1, le=8_192)] = 2_000
+    """At most what a proposal can list."""
     block_items_max: Annotated[int, Meta(ge=1, le=20_000)] = 4_000
-    block_bytes_max: Annotated[int, Meta(ge=65_536, le=4_194_304)] = 2_097_152
+    block_bytes_max: Annotated[int, Meta(ge=65_536, le=4_000_000)] = 2_097_152
+    """Bytes of the transactions; the whole block must still fit a frame and the journal."""
     advance_max_ms: Annotated[int, Meta(ge=60_000, le=31_536_000_000)] = 604_800_000
     """Most that block time may advance in one block: 7 days."""
     past_max_ms: Annotated[int, Meta(ge=100, le=600_000)] = 10_000

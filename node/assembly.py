@@ -292,11 +292,11 @@ class Node:
         """Take up where the last run ended; return how many transactions the pool journal gave back."""
         now, wall = self.runtime.times()
         blocks = [build_content_of_block(block) for block in self.storage.contents.blocks]
-        for content, transactions in blocks:
-            self.candidates.keep_block(content, transactions)
         bound = max(self.storage.contents.prepared, key=lambda item: (item.height, item.view), default=None)
         if bound is not None:
             self.candidates.bind(Hash(bound.block_hash))
+        for content, transactions in blocks:
+            self.candidates.keep_block(content, transactions)
         restored = self.intake.restore()
         self.runtime.begin(
             Start(

@@ -34,6 +34,9 @@ BUILDS_MAX = 16
 BLOBS_MISSING_MAX = 256
 """Missing blobs of pooled transactions that are remembered at a time."""
 
+OURS = (StoreError, MemoryError, RecursionError)
+"""Failures of this machine alone: no candidate and no transaction is at fault, the node stops."""
+
 RevealNext = Callable[[bytes], bytes]
 """Given the last revealed link of this validator, return the one that hashes to it."""
 
@@ -126,7 +129,7 @@ class BlockWorker:
         except ExecutionFailed as error:
             self._evict(error.tx_id)
             raise
-        except (InvalidBlock, StoreError):
+        except (InvalidBlock, *OURS):
             raise
         except Exception as error:
             # Also a broken invariant: a candidate must not stop a validator (pitfalls C20, C21).
@@ -156,7 +159,7 @@ class BlockWorker:
                 # It cannot lead any more, but it can vote: the view timers hand the turn on.
                 self._log.error("reveal_exhausted", reason=str(error))
                 return None
-            except (InvalidBlock, StoreError):
+            except (InvalidBlock, *OURS):
                 raise
             except Exception as error:  # noqa: BLE001
                 # No transaction is to blame by itself: fewer of them are tried, down to the one that is.

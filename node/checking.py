@@ -84,6 +84,7 @@ class Checking:
         try:
             self._worker.validate(check.content, is_fresh=check.is_fresh)
         except HeldUntil as held:
+            self._deadline_ms = self._clock.now_ms() + BODIES_WAIT_MS
             self._retry(min(max(1, held.wall_ms - self._clock.wall_ms()), HELD_RETRY_MS))
         except BodiesMissing as missing:
             if fetcher is not None:

@@ -18,7 +18,7 @@ from node.candidates import Candidates
 from node.catching_up import CatchingUp
 from node.ports import Clock, Network
 from node.runtime import Runtime
-from node.serving import Serving
+from node.serving import Allowance, Serving
 from node.wire import (
     BLOBS,
     BLOBS_COUNT_MAX,
@@ -47,6 +47,8 @@ CONTENTS_WANTED_MAX = 16
 """Contents that are taken when they come; the oldest is forgotten."""
 BLOBS_WANTED_MAX = 4_096
 """Blobs that are taken beyond their sender's share; the oldest is forgotten."""
+BLOB_TAKEN_COST_BYTES = 2_048
+"""Counted for each blob that comes in beside its bytes: hashing and looking it up costs as much."""
 
 KeepBlobs = Callable[[Sequence[bytes], int, Callable[[bytes], bool]], None]
 """(blobs, peer, whether one was asked for): hold what finds room."""
@@ -80,6 +82,9 @@ class Fetching:
         self._asked: OrderedDict[tuple[int, bytes], tuple[int, int]] = OrderedDict()
         """(when, which turn) by kind and subject."""
         self._bodies_since_ms = self._bodies_missed_ms = -BODIES_GAP_MS
+        self._inflow = Allowance()
+        self.dropped = 0
+        """Frames of blobs beyond what a peer may send."""
         self._wanted_blobs: OrderedDict[bytes, None] = OrderedDict()
         self._wanted_contents: OrderedDict[bytes, None] = OrderedDict()
 
@@ -153,7 +158,13 @@ class Fetching:
                 raise InvariantViolation(f"frame kind {kind} is not handled here")
 
     def _take_blobs(self, peer: int, payload: bytes) -> None:
-        self._keep_blobs(blobs_codec.decode(payload).blobs, peer, self._was_blob_wanted)
+        now = self._clock.now_ms()
+        if not self._inflow.has_any(peer, now_ms=now):
+            self.dropped += 1
+            return
+        blobs = blobs_codec.decode(payload).blobs
+        self._inflow.spend(peer, len(payload) + BLOB_TAKEN_COST_BYTES * len(blobs), now_ms=now)
+        self._keep_blobs(blobs, peer, self._was_blob_wanted)
         self._runtime.on_parts_arrived()
 
     def _was_blob_wanted(self, blob_hash: bytes) -> bool:
@@ -163,6 +174,8 @@ class Fetching:
         return True
 
     def _take_content(self, payload: bytes) -> None:
+        if not self._wanted_contents:
+            return
         wire = content_codec.decode(payload)
         block_hash = Hash(sha256(encode(wire.header)))
         if block_hash not in self._wanted_contents:

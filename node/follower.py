@@ -259,13 +259,11 @@ class Follower:
         """
         parameters = self.ledger.genesis.parameters
         transactions = executed.transactions
+        if len(transactions) >= min(TRANSACTIONS_MIN, parameters.block_transactions_max // 2 + 1):
+            return False
         items = sum(count_items(transaction.body.call) for transaction in transactions)
         size = sum(len(transaction.raw) for transaction in transactions)
-        return (
-            len(transactions) < min(TRANSACTIONS_MIN, parameters.block_transactions_max // 2 + 1)
-            and items * 2 < parameters.block_items_max
-            and size * 2 < parameters.block_bytes_max
-        )
+        return items * 2 < parameters.block_items_max and size * 2 < parameters.block_bytes_max
 
     def _count(self, executed: Executed, write_seconds: float) -> None:
         execute_seconds, self._worker.execute_seconds = self._worker.execute_seconds, 0.0

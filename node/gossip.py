@@ -31,6 +31,8 @@ SHUNNED_MS = 1_000
 """How long nothing is taken in that a peer gossips who handed over something false."""
 REFUSALS_MAX = 64
 """Refused transactions of one batch after which the rest of it is let go of: each costs a check of its signature."""
+GOSSIP_START = encode(Transactions(is_gossip=True, raw=()))[:2]
+"""How the bytes of a batch begin that nobody asked for."""
 FALSE_CODES = frozenset({"malformed", "bad_signature", "wrong_chain", "version_unknown"})
 """What no honest validator hands over: it checks before it gossips."""
 
@@ -161,12 +163,13 @@ class Gossip:
         while inbox.frames:
             frame = inbox.frames.popleft()
             self._release(frame)
+            is_shunned = self._clock.now_ms() < inbox.shunned_until_ms
+            if is_shunned and frame.payload.startswith(GOSSIP_START):
+                continue
             try:
                 batch = transactions_codec.decode(frame.payload)
             except GongjiError:
                 self._shun(inbox)
-                continue
-            if batch.is_gossip and self._clock.now_ms() < inbox.shunned_until_ms:
                 continue
             if batch.raw:
                 inbox.current.extend(batch.raw)

@@ -34,7 +34,9 @@ ENDED_MAX = 20_000
 """Transactions that ended outside of the log and are remembered; the oldest is forgotten and becomes unknown."""
 RETRY_AFTER_S = 1
 PARKED_BLOBS_ASKED = 32
-"""Blobs of parked transactions that are asked for after each commit."""
+"""Blobs of parked transactions that are asked for at a time."""
+ASK_SECONDS = 0.5
+"""While some are missing they are asked for so often."""
 SLICE = 32
 """Transactions of a batch between two turns of the loop: 32 signatures are about two milliseconds."""
 
@@ -82,6 +84,9 @@ class Intake:
         self._broadcast_blob = broadcast_blob
         self._want_blobs = want_blobs
         self._parked = Parked(ingress_count=peers_count)
+        self._promised_blobs: dict[bytes, None] = {}
+        """Named by own transactions that came back from the journal without them: in that of another validator."""
+        self._ask_handle: asyncio.TimerHandle | None = None
         self._log = get_logger("node")
         self._ended: OrderedDict[TxId, Ended] = OrderedDict()
         self.gossip: Gossip | None = None
@@ -109,6 +114,7 @@ class Intake:
             if blob_hash is not None and not self.has_blob(blob_hash):
                 if self._parked.add(transaction, ingress=peer, blob_hash=blob_hash):
                     self._want_blobs((blob_hash,), (peer,))
+                    self._ask_later()
                 return
             self._pool(transaction, ingress=peer)
         except GongjiError as error:
@@ -119,6 +125,7 @@ class Intake:
     def on_blobs(self, hashes: Iterable[bytes]) -> None:
         """Pool what was parked until one of these blobs came; what waited in the pool for it may go into a block."""
         for blob_hash in hashes:
+            self._promised_blobs.pop(blob_hash, None)
             for item in self._parked.take(blob_hash):
                 try:
                     self._pool(item.transaction, ingress=item.ingress)
@@ -127,10 +134,27 @@ class Intake:
         self._runtime.on_pool_changed()
 
     def on_committed(self, block_ms: int) -> None:
-        """Let go of what was parked too long; ask again for the blobs of the rest."""
+        """Let go of what was parked too long."""
         if len(self._parked):
             self._parked.expire(block_ms)
-            self._want_blobs(self._parked.find_blobs(PARKED_BLOBS_ASKED), ())
+
+    def _ask_later(self) -> None:
+        if self._ask_handle is None:
+            self._ask_handle = asyncio.get_running_loop().call_later(ASK_SECONDS, self._ask_for_blobs)
+
+    def _ask_for_blobs(self) -> None:
+        """Ask for what transactions wait for, as long as any does; nothing relies on a frame arriving."""
+        self._ask_handle = None
+        if self._runtime.is_stopped or not (len(self._parked) or self._promised_blobs):
+            return
+        self._want_blobs(self._parked.find_blobs(PARKED_BLOBS_ASKED), ())
+        promised = tuple(self._promised_blobs)[:PARKED_BLOBS_ASKED]
+        for blob_hash in promised:
+            self._promised_blobs.pop(blob_hash)
+            if not self.has_blob(blob_hash):
+                self._promised_blobs[blob_hash] = None
+        self._want_blobs(promised, ())
+        self._ask_later()
 
     def _validate(self, transaction: Transaction, *, is_client: bool) -> None:
         validate_admission(
@@ -310,6 +334,9 @@ class Intake:
             transaction = waiting.transaction
             self._end(transaction, status="expired", code="expired")
             ids.append(transaction.tx_id)
+            blob_hash = get_blob_hash(transaction)
+            if blob_hash is not None:
+                self._promised_blobs.pop(blob_hash, None)
         self._journal.forget(ids)
         self._waiters.on_settled(ids)
 
@@ -363,6 +390,10 @@ class Intake:
             return False
         # Not against the wall clock, which may have been set back: it was admitted once, and that was the promise.
         self._pool(transaction, ingress=self._home)
+        blob_hash = get_blob_hash(transaction)
+        if blob_hash is not None and not self.has_blob(blob_hash):
+            self._promised_blobs[blob_hash] = None
+            self._ask_later()
         return True
 
 

@@ -32,7 +32,7 @@ CONSENSUS_FIRST = 16
 IDS_MAX = 8_192
 BLOB_BYTES_MAX = 16_384
 BLOBS_COUNT_MAX = 32
-"""Blobs that one request is answered with."""
+"""Blobs in one frame."""
 TRANSACTIONS_BYTES_MAX = 1024 * 1024
 BLOCKS_COUNT_MAX = 64
 
@@ -42,13 +42,13 @@ class Transactions(Struct, frozen=True, array_like=True, forbid_unknown_fields=T
 
     is_gossip: bool
     """True: the sender took them in from its clients; false: bodies that were asked for."""
-    raw: tuple[Annotated[bytes, Meta(max_length=TRANSACTION_BYTES_MAX)], ...]
+    raw: Annotated[tuple[Annotated[bytes, Meta(max_length=TRANSACTION_BYTES_MAX)], ...], Meta(max_length=IDS_MAX)]
 
 
 class Blobs(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """Detached blobs: gossip or answer."""
 
-    blobs: tuple[Annotated[bytes, Meta(max_length=BLOB_BYTES_MAX)], ...]
+    blobs: Annotated[tuple[Annotated[bytes, Meta(max_length=BLOB_BYTES_MAX)], ...], Meta(max_length=BLOBS_COUNT_MAX)]
 
 
 class Wanted(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):

@@ -1,5 +1,6 @@
 """Catching up: whatever one peer claims, withholds or serves, the chain comes from another."""
 
+import asyncio
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -136,6 +137,26 @@ async def test_blocks_that_were_not_asked_for_are_not_even_decoded(template: Dev
         cluster[1].catching_up.claim(2, LIAR)
         first = blocks_wanted_codec.decode(cluster.members[1].end.sent[-1][2])
         assert first.from_height == 2
+
+
+async def test_liar_that_alone_says_it_is_ahead_is_not_asked_all_the_time(template: Devnet, tmp_path: Path) -> None:
+    async with run_cluster(template, tmp_path / "n") as cluster:
+
+        def change(sender: int, receiver: int, kind: int, payload: bytes) -> bytes | None:
+            return encode(Blocks(blocks=(get_first(cluster),))) if kind == BLOCKS else payload
+
+        cluster.wires.passing = change
+        for _ in range(300):
+            cluster[1].catching_up.claim(2, LIAR)
+            await asyncio.sleep(0.001)
+        asked = [frame for frame in cluster.members[1].end.sent if frame[:2] == (LIAR, BLOCKS_WANTED)]
+        assert len(asked) == 1
+
+
+def get_first(cluster: Cluster) -> CertifiedBlock:
+    block, certificate = cluster[0].ledger.read_block(1), cluster[0].ledger.certificate
+    assert block is not None
+    return CertifiedBlock(block=encode(block), certificate=certificate)
 
 
 async def test_late_answer_still_helps_and_only_one_is_taken_for_each_request(template: Devnet, tmp_path: Path) -> None:

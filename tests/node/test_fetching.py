@@ -7,6 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from chain.codec import encode
+from chain.crypto import sha256
 from chain.errors import DecodeError, InvalidBlock
 from chain.types import Hash
 from consensus.messages import Kind, Proposal, decode_message, encode_message
@@ -22,6 +23,7 @@ from node.wire import (
     CONTENT,
     CONTENT_WANTED,
     TRANSACTIONS,
+    Blobs,
     Content,
     content_codec,
     wanted_codec,
@@ -105,8 +107,23 @@ async def test_content_that_was_not_asked_for_is_not_kept(template: Devnet, tmp_
         assert node.candidates.get_content(Hash(node.ledger.head_hash)) is not None
 
 
+async def test_c35_flood_of_blobs_is_taken_at_a_bounded_rate(template: Devnet, tmp_path: Path) -> None:
+    async with run_cluster(template, tmp_path / "n", 0) as cluster:
+        fetching = cluster[OWN]._fetching
+        for number in range(400):
+            blobs = tuple(b"%d %d" % (number, i) for i in range(BLOBS_COUNT_MAX))
+            fetching.on_frame(1, BLOBS, encode(Blobs(blobs=blobs)))
+        assert fetching.dropped > 100
+        assert len(cluster[OWN].blobs) < 400 * BLOBS_COUNT_MAX
+        fetching.on_frame(2, BLOBS, encode(Blobs(blobs=(b"of another peer",))))
+        assert sha256(b"of another peer") in cluster[OWN].blobs
+        with pytest.raises(DecodeError):
+            fetching.on_frame(2, BLOBS, encode(Blobs(blobs=(b"x",) * (BLOBS_COUNT_MAX + 1))))
+
+
 async def test_bad_bytes_of_any_kind_are_the_senders_fault(template: Devnet, tmp_path: Path) -> None:
     async with run_cluster(template, tmp_path / "n", 0) as cluster:
+        cluster[OWN]._fetching.want_content(bytes(32), (1,))
         for kind in (BODIES_WANTED, BLOBS, BLOBS_WANTED, BLOCKS_WANTED, CONTENT, CONTENT_WANTED):
             with pytest.raises(DecodeError):
                 cluster[OWN]._fetching.on_frame(1, kind, b"\xc1\x00")

@@ -10,6 +10,7 @@ from chain import layout
 from chain.crypto import sha256
 from consensus.messages import Complaint, Kind
 from node.blob_pool import BYTES_MAX, HOLD_MS
+from node.block_work import TRANSACTIONS_MIN
 from node.devnet_files import Devnet
 from node.follower import EXPIRY_GAP_MS
 from node.wire import BLOBS_WANTED, CONSENSUS_FIRST, TRANSACTIONS, transactions_codec, wanted_codec
@@ -144,6 +145,23 @@ async def test_overload_is_not_taken_for_censorship(template: Devnet, tmp_path: 
         state = cluster[0].runtime.state
         assert state is not None
         assert state.view == 0
+
+
+async def test_block_that_may_have_been_full_for_its_leader_gives_no_reason_to_complain(
+    template: Devnet, tmp_path: Path
+) -> None:
+    async with run_cluster(template, tmp_path / "n") as cluster:
+        node = cluster[get_leader(cluster)]
+        for item in (cluster.build_leave() for _ in range(TRANSACTIONS_MIN)):
+            node.mempool.add(item, ingress=1, now_ms=0)
+        full = node._worker.build(node.ledger.certificate, allow_empty=False)
+        assert full is not None
+        assert len(full.transactions) == TRANSACTIONS_MIN
+        assert not node.follower._has_room(full)
+        node.mempool.remove_committed([full.transactions[0].tx_id])
+        less = node._worker.build(node.ledger.certificate, allow_empty=False)
+        assert less is not None
+        assert node.follower._has_room(less)
 
 
 async def test_complaint_of_another_is_forwarded_to_the_leader_once_in_a_while(

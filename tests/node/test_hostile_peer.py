@@ -128,7 +128,8 @@ def build_flood() -> dict[str, Callable[[Cluster, int], tuple[int, bytes]]]:
         "blocks wanted": lambda _, number: (36, encode(BlocksWanted(from_height=number % 3, count=64))),
         "blocks": lambda cluster, _: (BLOCKS, encode(Blocks(blocks=(get_block(cluster),) * 64))),
         "content wanted": lambda cluster, _: (38, encode(ContentWanted(block_hash=cluster[0].ledger.head_hash))),
-        "blobs": lambda _, number: (BLOBS, encode(Blobs(blobs=tuple(b"%d %d" % (number, i) for i in range(500))))),
+        "blobs": lambda _, number: (BLOBS, encode(Blobs(blobs=tuple(b"%d %d" % (number, i) for i in range(32))))),
+        "tiny blobs": lambda _, number: (BLOBS, encode(Blobs(blobs=(number.to_bytes(2, "big"),) * 300_000))),
         "small transactions": lambda _, __: (
             TRANSACTIONS,
             encode(Transactions(is_gossip=True, raw=(b"\x92",) * 100_000)),

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from chain.certificate import Certificate
+from chain.crypto import sha256
 from chain.errors import StoreError
 from chain.execution import Executed
 from chain.types import Height, View
@@ -125,12 +126,14 @@ async def test_c5_all_nodes_die_between_prepare_and_commit_and_the_same_block_is
         await until(lambda: all(runtime.state is not None and runtime.state.asked.commit >= 0 for runtime in states))
         await submitted
         assert set(cluster.get_heights()) == {1}
+        assert {cluster[index].candidates._bound for index in range(4)} == prepared
         for index in range(4):
             await cluster.stop(index)
         cluster.wires.passing = None
         others = [index for index in range(4) if index != home]
         await cluster.start(*others)
         assert all(cluster[index].mempool.get_waiting(transaction.tx_id) is None for index in others)
+        assert {cluster[index].candidates._bound for index in others} == prepared
         await until(lambda: cluster.is_committed(transaction))
         assert {cluster[index].ledger.head_hash for index in others} <= prepared
 
@@ -149,6 +152,25 @@ async def test_promised_transaction_survives_the_death_of_all_and_reaches_the_le
         await until(lambda: cluster.is_committed(transaction), seconds=3)
         assert cluster[1].pool_journal.bytes_count > 0
         assert transaction.tx_id not in cluster[1].pool_journal
+
+
+async def test_blob_of_a_promised_transaction_survives_the_death_of_all_and_reaches_the_others(
+    template: Devnet, tmp_path: Path
+) -> None:
+    blob = b"ciphertext"
+    async with run_cluster(template, tmp_path / "n", 1, 2) as cluster:
+        await cluster[1].intake.put_blob(sha256(blob), blob)
+        await until(lambda: sha256(blob) in cluster[2].blobs)
+        # Taken in by one node, its blob by another: each has its part in its journal.
+        transaction = cluster.build_join(blob)
+        await cluster[2].intake.submit(transaction.raw, 0)
+        for index in (1, 2):
+            await cluster.stop(index)
+        await cluster.start(0, 1, 2, 3)
+        assert sha256(blob) in cluster[1].blobs
+        assert sha256(blob) not in cluster[2].blobs
+        await until(lambda: cluster.is_committed(transaction), seconds=5)
+        await until(lambda: all(cluster[index].ledger.has_blob(sha256(blob)) for index in (1, 2)))
 
 
 async def test_node_that_missed_the_bodies_commits_what_the_others_certified(template: Devnet, tmp_path: Path) -> None:
@@ -262,6 +284,7 @@ async def test_after_the_end_nothing_is_fed_tried_or_written(template: Devnet, t
         runtime.run_guarded(lambda: pytest.fail("it has ended"))
         assert runtime.state is before
         assert runtime.is_stopped
+        assert len(runtime._queue) == 0
 
 
 async def test_journal_of_the_height_is_dropped_only_after_the_batch(template: Devnet, tmp_path: Path) -> None:
