@@ -16,12 +16,11 @@ from typing import TypeVar
 import msgspec
 
 from chain.codec import Codec, encode
-from chain.contract.calls import (
+from chain.contract.calls import Call
+from chain.contract.context import Context
+from chain.contract.member_calls import (
     AccountVerify,
     AccountVerifyItem,
-    Call,
-    DepositCredit,
-    DepositCreditItem,
     IndexIssue,
     IndexIssueItem,
     MemberAdmit,
@@ -29,7 +28,7 @@ from chain.contract.calls import (
     MemberLeave,
     MemberWithdraw,
 )
-from chain.contract.context import Context
+from chain.contract.money_calls import DepositCredit, DepositCreditItem
 from chain.contract.rules import execute_call
 from chain.contract.terms import hash_terms
 from chain.crypto import sha256

@@ -15,19 +15,18 @@ from dataclasses import dataclass
 import msgspec
 
 from chain.codec import encode
-from chain.contract.calls import (
+from chain.contract.calls import Call
+from chain.contract.claim_calls import ClaimFile
+from chain.contract.member_calls import (
     AccountVerify,
     AccountVerifyItem,
-    Call,
-    ClaimFile,
-    DepositCredit,
-    DepositCreditItem,
     IndexIssue,
     IndexIssueItem,
     MemberAdmit,
     MemberApply,
     MemberLeave,
 )
+from chain.contract.money_calls import DepositCredit, DepositCreditItem
 from chain.crypto import SigningKey, sha256, signing_bytes
 from chain.transaction import TRANSACTION_VERSION, Body, Transaction, build_transaction
 from chain.types import ChainId

@@ -6,7 +6,7 @@ from msgspec import Meta, Struct
 
 from chain.certificate import Certificate, Number
 from chain.codec import Codec, encode
-from chain.contract.calls import Bytes32
+from chain.contract.call_base import Bytes32
 from chain.crypto import sha256
 from chain.types import Hash
 

@@ -5,7 +5,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from chain.codec import Codec, encode
-from chain.contract.calls import Bytes32
+from chain.contract.call_base import Bytes32
 from chain.crypto import sha256, signing_bytes, verify
 from chain.errors import GongjiError
 from chain.types import INT_MAX, ChainId, Hash, Height, View

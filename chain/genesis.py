@@ -10,7 +10,7 @@ from msgspec import Meta, Struct
 from chain.certificate import Number
 from chain.clock import ClockPoint, validate_clock
 from chain.codec import Codec, encode
-from chain.contract.calls import Bytes32, Name
+from chain.contract.call_base import Bytes32, Name
 from chain.contract.terms import PlanTerms, validate_terms
 from chain.crypto import sha256
 from chain.errors import ConfigError

@@ -10,7 +10,8 @@ import msgspec
 from msgspec import Meta, Raw, Struct
 
 from chain.codec import Codec, encode
-from chain.contract.calls import Bytes32, Call
+from chain.contract.call_base import Bytes32
+from chain.contract.calls import Call
 from chain.crypto import SigningKey, sha256, signing_bytes, verify
 from chain.errors import DecodeError
 from chain.types import INT_MAX, ChainId, TxId

@@ -11,7 +11,7 @@ from msgspec import Struct
 from chain.block import Header
 from chain.certificate import PROTOCOL_VERSION, Certificate, hash_certificate
 from chain.clock import ClockPoint, to_wall_ms
-from chain.contract.calls import MemberAmend, MemberApply
+from chain.contract.member_calls import MemberAmend, MemberApply
 from chain.errors import InvalidBlock
 from chain.execution import Draft, Executed, Parent, execute_block
 from chain.genesis import Parameters

@@ -5,7 +5,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from chain.codec import encode
-from chain.contract.calls import Bytes32, Name
+from chain.contract.call_base import Bytes32, Name
 from chain.crypto import sha256
 from chain.types import INT_MAX, Hash, Height, PublicKey, View
 

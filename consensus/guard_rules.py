@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from chain.certificate import Number
 from chain.codec import Codec, encode
-from chain.contract.calls import Bytes32
+from chain.contract.call_base import Bytes32
 from chain.crypto import sha256, signing_bytes
 from chain.errors import InvariantViolation
 from chain.types import ChainId, Hash, Height, PublicKey, Signature

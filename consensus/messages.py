@@ -23,7 +23,7 @@ from msgspec import Meta, Struct
 from chain.block import Header
 from chain.certificate import Certificate, Number, VoteBody, VoteSignature
 from chain.codec import Codec, encode
-from chain.contract.calls import Bytes32
+from chain.contract.call_base import Bytes32
 from chain.crypto import sha256, signing_bytes
 from chain.errors import DecodeError
 from chain.types import ZERO_HASH, ChainId, Hash, Signature

@@ -18,7 +18,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from chain.clock import ClockPoint
-from chain.contract.calls import Name
+from chain.contract.call_base import Name
 from chain.contract.terms import PlanTerms
 from chain.crypto import SigningKey
 from chain.errors import ConfigError

@@ -25,7 +25,7 @@ from msgspec import Meta, Struct
 
 from chain.clock import ClockPoint
 from chain.codec import encode
-from chain.contract.calls import Name
+from chain.contract.call_base import Name
 from chain.contract.terms import PlanTerms, load_terms
 from chain.errors import ConfigError, DecodeError
 from chain.genesis import (

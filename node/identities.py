@@ -14,7 +14,7 @@ from typing import Annotated, assert_never
 import msgspec
 from msgspec import Meta, Struct
 
-from chain.contract.calls import Name
+from chain.contract.call_base import Name
 from chain.errors import ConfigError
 from chain.genesis import ROLE_AUDITOR, ROLE_NAMES, Organisation
 from chain.types import ZERO_HASH

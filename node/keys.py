@@ -13,7 +13,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Struct
 
-from chain.contract.calls import Name
+from chain.contract.call_base import Name
 from chain.crypto import SEED_BYTES, SigningKey
 from chain.errors import ConfigError
 from node.files import create_file, read_secret

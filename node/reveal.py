@@ -16,7 +16,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Struct
 
-from chain.contract.calls import Name
+from chain.contract.call_base import Name
 from chain.crypto import sha256
 from chain.errors import ConfigError, StoreError
 from chain.types import Hash

@@ -10,7 +10,7 @@ from msgspec import Meta, Struct
 from chain.block import BLOCK_BYTES_MAX, Header
 from chain.certificate import Certificate, Number
 from chain.codec import Codec
-from chain.contract.calls import Bytes32
+from chain.contract.call_base import Bytes32
 from chain.transaction import TRANSACTION_BYTES_MAX
 from consensus.messages import BYTES_MAX, ITEMS_MAX, Item, Kind
 from p2p.frames import FrameKind, Lane

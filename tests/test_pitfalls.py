@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from chain.contract.calls import DepositCredit
+from chain.contract.money_calls import DepositCredit
 from chain.crypto import sha256
 from chain.errors import StoreError
 from chain.ledger import Ledger

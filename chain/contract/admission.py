@@ -13,7 +13,11 @@ from msgspec.structs import replace
 
 from chain.catalogue import SUCCESS, get_entry
 from chain.contract.calendar import compute_new_year_day, compute_year
-from chain.contract.calls import (
+from chain.contract.context import DAY_MS, Context, apply_items, compute_day_start_ms
+from chain.contract.deposit import is_enough
+from chain.contract.due import DUE_ADMISSION, DUE_AGE_OUT, add_due
+from chain.contract.events import AccountVerified, IndexIssued, MemberStatusChanged
+from chain.contract.member_calls import (
     AccountVerify,
     AccountVerifyItem,
     IndexIssue,
@@ -22,10 +26,6 @@ from chain.contract.calls import (
     MemberRefuse,
     MemberRefuseItem,
 )
-from chain.contract.context import DAY_MS, Context, apply_items, compute_day_start_ms
-from chain.contract.deposit import is_enough
-from chain.contract.due import DUE_ADMISSION, DUE_AGE_OUT, add_due
-from chain.contract.events import AccountVerified, IndexIssued, MemberStatusChanged
 from chain.contract.organisations import get_today, require_plan, require_role
 from chain.contract.persons import hold_person, is_gone, validate_person_free
 from chain.contract.shares import open_book, save_book

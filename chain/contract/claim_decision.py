@@ -25,7 +25,7 @@ from msgspec.structs import replace
 
 from chain.catalogue import get_entry
 from chain.contract import claim_lane, organisations
-from chain.contract.calls import ClaimDecide
+from chain.contract.claim_calls import ClaimDecide
 from chain.contract.claim_eligibility import compute_eligibility, is_case_decided, start_shares_refund
 from chain.contract.claim_events import ClaimDecided, ClaimEscalated
 from chain.contract.claim_status import (

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from chain.catalogue import get_entry
 from chain.contract import beacon, claim_lane
-from chain.contract.calls import AssessorAccept
+from chain.contract.claim_calls import AssessorAccept
 from chain.contract.claim_events import FirmAccepted, FirmDrawn, FirmReplaced
 from chain.contract.claim_status import (
     ACCEPT_DAYS,

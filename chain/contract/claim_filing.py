@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from chain.catalogue import get_entry_by_number
 from chain.contract import claim_lane, membership, organisations
-from chain.contract.calls import ClaimFile
+from chain.contract.claim_calls import ClaimFile
 from chain.contract.claim_eligibility import compute_eligibility, is_case_decided, start_shares_refund
 from chain.contract.claim_events import ClaimFiled, ClaimFlagged
 from chain.contract.claim_status import DUE_NONE, SEATS_FIRST, change_status, save

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from chain.catalogue import SUCCESS, get_entry
 from chain.contract import claim_lane, organisations, settlement_items
-from chain.contract.calls import ClaimConfirm
+from chain.contract.claim_calls import ClaimConfirm
 from chain.contract.claim_decision import is_bill_consumed
 from chain.contract.claim_events import ClaimConfirmed, ClaimNoticed
 from chain.contract.claim_status import change_status, close, get_active, get_today, require_claim, require_status, save

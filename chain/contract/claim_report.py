@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from chain.codec import encode
 from chain.contract import claim_draw, organisations
-from chain.contract.calls import CertificateAttach, ReportCommit, ReportReveal
+from chain.contract.claim_calls import CertificateAttach, ReportCommit, ReportReveal
 from chain.contract.claim_events import (
     CertificateAttached,
     ReportCommitted,

@@ -1,6 +1,6 @@
 """Tables of claims, and the beacon from which their assessors are drawn (contract 2 *Claim*, 6)."""
 
-from chain.contract.calls import Bytes32, Name
+from chain.contract.call_base import Bytes32, Name
 from chain.contract.fields import Code, DayField, FenField, Number, Record
 from chain.state import Table
 

@@ -13,7 +13,6 @@ from msgspec.structs import replace
 
 from chain.catalogue import SUCCESS, get_entry
 from chain.codec import encode
-from chain.contract.calls import InstructionAck, InstructionAckItem, StatementPost
 from chain.contract.claim_payment import on_paid, on_pay_failed
 from chain.contract.context import Context, apply_items
 from chain.contract.custody_tables import (
@@ -42,6 +41,7 @@ from chain.contract.deposit import (
 )
 from chain.contract.due import DUE_RETURN, add_due
 from chain.contract.events import InstructionAcknowledged, StatementPosted
+from chain.contract.money_calls import InstructionAck, InstructionAckItem, StatementPost
 from chain.contract.organisations import get_today, require_role
 from chain.contract.payout import note_answer
 from chain.contract.shares import PoolBook, is_suspended, open_book, save_book, write_member

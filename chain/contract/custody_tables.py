@@ -1,6 +1,6 @@
 """Tables of deposits, accounts, statements and instructions (contract 2 *Deposit*, *Custody*)."""
 
-from chain.contract.calls import Bytes32, Name
+from chain.contract.call_base import Bytes32, Name
 from chain.contract.fields import Code, DayField, FenField, Number, Record, SignedFen
 from chain.state import Table
 

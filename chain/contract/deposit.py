@@ -10,7 +10,6 @@ from msgspec.structs import replace
 
 from chain.catalogue import SUCCESS, get_entry
 from chain.codec import Codec, encode
-from chain.contract.calls import DepositCredit, DepositCreditItem
 from chain.contract.context import Context, apply_items
 from chain.contract.custody_tables import (
     ACCOUNT,
@@ -24,6 +23,7 @@ from chain.contract.custody_tables import (
 )
 from chain.contract.due import DUE_RETURN, add_due
 from chain.contract.events import DepositCredited, MemberReinstated
+from chain.contract.money_calls import DepositCredit, DepositCreditItem
 from chain.contract.organisations import require_role
 from chain.contract.payout import Payment, create_instruction
 from chain.contract.shares import (

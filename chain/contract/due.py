@@ -25,6 +25,8 @@ DUE_APPLICATION: Final = 1
 """30 days after member_apply: whoever does not share by then gets the money back."""
 DUE_ADMISSION: Final = 2
 """15 days after both indexes: a silent platform lets the application expire."""
+DUE_HALF: Final = 3
+"""7 days after the first signature of a call that needs several (halves.py)."""
 DUE_AGE_OUT: Final = 20
 """1 January after the last cover year."""
 DUE_WAITING_END: Final = 21

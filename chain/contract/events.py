@@ -10,6 +10,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from chain.contract.claim_events import ClaimEvent
+from chain.contract.half_events import HalfEvent
 from chain.types import INT_MAX
 
 Number = Annotated[int, Meta(ge=0, le=INT_MAX)]
@@ -262,5 +263,5 @@ MoneyEvent = (
     | PeriodClosed
     | AutomaticFault
 )
-Event = MoneyEvent | ClaimEvent
+Event = MoneyEvent | ClaimEvent | HalfEvent
 """Every event that protocol version 1 knows."""

@@ -10,11 +10,11 @@ from typing import Final
 from msgspec.structs import replace
 
 from chain.contract.calendar import compute_year
-from chain.contract.calls import MemberAmend, MemberApply, MemberLeave, MemberWeight, MemberWithdraw
 from chain.contract.context import DAY_MS, Context, compute_day_start_ms
 from chain.contract.custody_tables import DEPOSIT_CODE, DepositCodeRecord
 from chain.contract.due import DUE_APPLICATION, DUE_WAITING_END, add_due
 from chain.contract.events import MemberAmended, MemberApplied, MemberWeightChanged, MemberWithdrew
+from chain.contract.member_calls import MemberAmend, MemberApply, MemberLeave, MemberWeight, MemberWithdraw
 from chain.contract.organisations import get_today, is_winding_down, require_plan
 from chain.contract.payout import refund_member
 from chain.contract.persons import is_gone

@@ -15,7 +15,6 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from chain.codec import encode
-from chain.contract.calls import BatchSign
 from chain.contract.claim_payment import on_instructed
 from chain.contract.context import Context
 from chain.contract.custody_tables import (
@@ -28,6 +27,7 @@ from chain.contract.custody_tables import (
 )
 from chain.contract.events import BatchSigned, InstructionCreated, PeriodClosed
 from chain.contract.organisations import get_today, require_plan
+from chain.contract.plan_calls import BatchSign
 from chain.contract.settlement_tables import (
     PERIOD,
     PERIOD_CLOSED,

@@ -29,6 +29,7 @@ from chain.contract.due import (
     DUE_ADMISSION,
     DUE_AGE_OUT,
     DUE_APPLICATION,
+    DUE_HALF,
     DUE_RETURN,
     DUE_WAITING_END,
     KIND_MAX,
@@ -37,6 +38,7 @@ from chain.contract.due import (
 )
 from chain.contract.events import PlanStatusChanged
 from chain.contract.fault import run_guarded
+from chain.contract.halves import on_half_due
 from chain.contract.settlement import is_notice_due, is_settlement_due, run_notice, run_settlement
 from chain.contract.settlement_tables import PERIOD
 from chain.contract.tables import (
@@ -190,7 +192,8 @@ def _is_custody_broken(state: Overlay, record: PlanRecord, run: _Run) -> bool:
 
 # --- deadlines and dates ---
 
-_DEADLINES: Final = ((DUE_APPLICATION, DUE_ADMISSION), (CLAIM_KIND_MIN, KIND_MAX))
+_DEADLINES: Final = ((DUE_APPLICATION, DUE_AGE_OUT - 1), (DUE_RETURN + 1, KIND_MAX))
+"""Kinds 1 to 19 and 31 to 99; 20 to 29 are dates with stages of their own, 30 are the returns."""
 
 
 def _run_deadlines(state: Overlay, context: Context, run: _Run) -> _Done:
@@ -235,6 +238,8 @@ def _run_due_entry(state: Overlay, context: Context, plan: str, *, kind: int, du
         on_application_due(state, context, due_id)
     elif kind == DUE_ADMISSION:
         on_admission_due(state, context, due_id)
+    elif kind == DUE_HALF:
+        on_half_due(state, context, plan, due_id, set_for)
     elif kind == DUE_AGE_OUT:
         on_age_out_due(state, context, due_id)
     elif kind == DUE_WAITING_END:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from chain.contract.calls import Bytes32, Name
+from chain.contract.call_base import Bytes32, Name
 from chain.contract.fields import Code, DayField, FenField, Index, Number, Record
 from chain.state import Table
 

@@ -9,7 +9,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from chain.contract.calls import Bytes32, Name
+from chain.contract.call_base import Bytes32, Name
 from chain.contract.fields import Code, DayField, FenField, Index, Number, Record, StoppedDays
 from chain.contract.terms import PlanTerms
 from chain.state import Table

@@ -3,9 +3,8 @@
 from datetime import date
 from typing import TypeVar
 
-from chain.contract.calls import (
-    AccountVerify,
-    AccountVerifyItem,
+from chain.contract.member_calls import AccountVerify, AccountVerifyItem
+from chain.contract.money_calls import (
     DepositCredit,
     DepositCreditItem,
     InstructionAck,

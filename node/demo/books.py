@@ -6,7 +6,7 @@ from pathlib import Path
 from msgspec import Struct
 from msgspec import json as msgspec_json
 
-from chain.contract.calls import StatementPost
+from chain.contract.money_calls import StatementPost
 from node.demo.population import derive_token
 
 STATEMENT_DAYS_MAX = 10

@@ -1,20 +1,16 @@
 """The other institutions: platform, auditors, assessor firms, hospital."""
 
-from chain.contract.calls import (
+from chain.contract.claim_calls import (
     AssessorAccept,
-    BatchSign,
     CertificateAttach,
     ClaimConfirm,
     ClaimDecide,
-    IndexIssue,
-    IndexIssueItem,
-    MemberAdmit,
-    MemberRefuse,
-    MemberRefuseItem,
     ReportCommit,
     ReportReveal,
 )
 from chain.contract.claim_report import hash_report
+from chain.contract.member_calls import IndexIssue, IndexIssueItem, MemberAdmit, MemberRefuse, MemberRefuseItem
+from chain.contract.plan_calls import BatchSign
 from chain.crypto import SigningKey
 from node.demo.bank import compute_person_index, pair_items, split
 from node.demo.orders import ErrandName, Errands, Order, Outcome

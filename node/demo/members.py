@@ -2,7 +2,8 @@
 
 from msgspec import Struct
 
-from chain.contract.calls import ClaimFile, MemberApply, MemberLeave
+from chain.contract.claim_calls import ClaimFile
+from chain.contract.member_calls import MemberApply, MemberLeave
 from chain.crypto import SigningKey, sha256
 from node.demo.orders import Errands, Order, Outcome
 from node.demo.population import Case, Habit, Person, derive_key, derive_token

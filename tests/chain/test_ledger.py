@@ -10,7 +10,7 @@ from chain import layout
 from chain.block import hash_header
 from chain.certificate import Certificate
 from chain.codec import encode
-from chain.contract.calls import MemberApply, MemberLeave
+from chain.contract.member_calls import MemberApply, MemberLeave
 from chain.contract.tables import MEMBER
 from chain.contract.terms import hash_terms
 from chain.crypto import sha256

@@ -3,7 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chain.codec import encode
-from chain.contract.calls import Call, MemberAdmit, MemberLeave
+from chain.contract.calls import Call
+from chain.contract.member_calls import MemberAdmit, MemberLeave
 from chain.crypto import sha256
 from chain.errors import InvariantViolation, Refusal
 from chain.genesis import Parameters

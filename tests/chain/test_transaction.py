@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chain.codec import encode
-from chain.contract.calls import DepositCredit, DepositCreditItem, MemberApply, MemberLeave, MemberWithdraw
+from chain.contract.member_calls import MemberApply, MemberLeave, MemberWithdraw
+from chain.contract.money_calls import DepositCredit, DepositCreditItem
 from chain.crypto import SigningKey
 from chain.errors import DecodeError
 from chain.transaction import (

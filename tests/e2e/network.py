@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from chain.contract.calls import MemberApply
+from chain.contract.member_calls import MemberApply
 from chain.contract.terms import hash_terms
 from chain.crypto import SigningKey, sha256
 from chain.genesis import Parameters

@@ -7,7 +7,7 @@ import httpx
 import msgspec
 import pytest
 
-from chain.contract.calls import DepositCredit, DepositCreditItem
+from chain.contract.money_calls import DepositCredit, DepositCreditItem
 from chain.crypto import SigningKey, signing_bytes
 from chain.transaction import Transaction, build_transaction, join_transaction
 from chain.types import ChainId

@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chain.contract.calls import Call, MemberApply, StatementPost
+from chain.contract.calls import Call
 from chain.contract.events import Event, MemberStatusChanged
+from chain.contract.member_calls import MemberApply
+from chain.contract.money_calls import StatementPost
 from chain.types import FEN_MAX, INT_MAX
 from explorer.represent import (
     build_money,

@@ -5,22 +5,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from chain.contract.calls import (
+from chain.contract.calls import Call
+from chain.contract.claim_calls import ClaimFile
+from chain.contract.context import DAY_MS, compute_day
+from chain.contract.custody_tables import ACCOUNT, BOOKING_DAY
+from chain.contract.member_calls import (
     AccountVerify,
     AccountVerifyItem,
-    Call,
-    ClaimFile,
-    DepositCredit,
-    DepositCreditItem,
     IndexIssue,
     IndexIssueItem,
     MemberAdmit,
     MemberApply,
     MemberLeave,
-    StatementPost,
 )
-from chain.contract.context import DAY_MS, compute_day
-from chain.contract.custody_tables import ACCOUNT, BOOKING_DAY
+from chain.contract.money_calls import DepositCredit, DepositCreditItem, StatementPost
 from chain.contract.terms import hash_terms
 from chain.crypto import SigningKey, sha256
 from chain.errors import StoreError

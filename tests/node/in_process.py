@@ -12,7 +12,8 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
-from chain.contract.calls import Call, MemberApply, MemberLeave
+from chain.contract.calls import Call
+from chain.contract.member_calls import MemberApply, MemberLeave
 from chain.contract.terms import hash_terms
 from chain.crypto import SigningKey, sha256
 from chain.genesis import Genesis, Parameters

@@ -2,7 +2,7 @@
 
 import pytest
 
-from chain.contract.calls import MemberApply, MemberLeave
+from chain.contract.member_calls import MemberApply, MemberLeave
 from chain.errors import Refusal
 from chain.genesis import Parameters
 from chain.transaction import Transaction, build_transaction

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from chain.contract.calls import Call, MemberLeave
+from chain.contract.calls import Call
 from chain.contract.context import Context
+from chain.contract.member_calls import MemberLeave
 from chain.contract.rules import execute_call
 from chain.errors import InvariantViolation, StoreError
 from chain.execution import Executed, _run

@@ -4,7 +4,7 @@ import pytest
 
 from chain.block import Header
 from chain.certificate import genesis_certificate
-from chain.contract.calls import MemberLeave
+from chain.contract.member_calls import MemberLeave
 from chain.history import merkle_root
 from chain.transaction import Transaction, build_transaction
 from chain.types import Hash, TxId

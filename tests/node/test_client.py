@@ -6,7 +6,7 @@ import httpx
 import msgspec
 import pytest
 
-from chain.contract.calls import MemberLeave
+from chain.contract.member_calls import MemberLeave
 from chain.crypto import SigningKey
 from chain.transaction import Transaction, decode_transaction
 from node.client import AsyncClient, Client

@@ -1,6 +1,6 @@
 """Gathering a block: false lists are let go of, true ones are found, whoever lies."""
 
-from chain.contract.calls import MemberLeave
+from chain.contract.member_calls import MemberLeave
 from chain.transaction import Transaction, build_transaction
 from chain.types import TxId
 from node.candidates import Candidates

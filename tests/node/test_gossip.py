@@ -4,7 +4,7 @@ import asyncio
 import time
 
 from chain.codec import encode
-from chain.contract.calls import MemberLeave
+from chain.contract.member_calls import MemberLeave
 from chain.errors import Refusal, StoreError
 from chain.transaction import Transaction, build_transaction
 from chain.types import TxId

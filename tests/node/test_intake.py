@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from chain.contract.calls import MemberLeave
+from chain.contract.member_calls import MemberLeave
 from chain.crypto import SigningKey, sha256
 from chain.errors import Refusal, StoreError
 from chain.transaction import Transaction

@@ -1,6 +1,6 @@
 """Parked transactions: bounded for each peer, taken when their blob comes."""
 
-from chain.contract.calls import MemberLeave
+from chain.contract.member_calls import MemberLeave
 from chain.transaction import Transaction, build_transaction
 from node.parked import TRANSACTIONS_MAX, Parked
 from tests.chain.fixtures import make_key

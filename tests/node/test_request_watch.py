@@ -1,6 +1,6 @@
 """The request timer: who is complained about, when, and who is not."""
 
-from chain.contract.calls import MemberLeave
+from chain.contract.member_calls import MemberLeave
 from chain.mempool import Waiting
 from chain.transaction import build_transaction
 from node.request_watch import IDS_MAX, RequestWatch

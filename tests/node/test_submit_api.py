@@ -13,7 +13,7 @@ from fastapi import FastAPI
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chain.contract.calls import MemberLeave
+from chain.contract.member_calls import MemberLeave
 from chain.errors import DecodeError, Refusal
 from chain.transaction import Transaction, decode_transaction
 from chain.types import TxId

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from chain.codec import Codec
 from chain.contract import beacon, claim_draw, claim_due, claim_notice, due
-from chain.contract.calls import (
+from chain.contract.claim_calls import (
     AssessorAccept,
     CertificateAttach,
     ClaimConfirm,

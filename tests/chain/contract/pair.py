@@ -1,7 +1,7 @@
 """The contract and the brute-force model side by side: each act is done to both, and both must agree to the fen."""
 
-from chain.contract.calls import MemberAdmit, MemberLeave, MemberWeight, MemberWithdraw
 from chain.contract.custody_tables import INSTRUCTION_AID, INSTRUCTION_REFUND, INSTRUCTION_RETURN
+from chain.contract.member_calls import MemberAdmit, MemberLeave, MemberWeight, MemberWithdraw
 from chain.contract.settlement_check import verify_settlement
 from chain.contract.settlement_tables import PERIOD_COMPUTED, SETTLEMENT
 from chain.contract.shares import compute_shares_paid, get_balance, is_covered, is_lapsed, is_suspended

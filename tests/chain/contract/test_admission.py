@@ -3,7 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
-from chain.contract.calls import (
+from chain.contract.member_calls import (
     AccountVerify,
     AccountVerifyItem,
     IndexIssue,

@@ -14,24 +14,15 @@ from chain.catalogue import get_entry
 from chain.codec import Codec, encode
 from chain.contract import claim_draw, schedule
 from chain.contract.calendar import compute_new_year_day
-from chain.contract.calls import (
-    ClaimFile,
-    DepositCredit,
-    InstructionAck,
-    InstructionAckItem,
-    MemberAdmit,
-    MemberAmend,
-    MemberLeave,
-    MemberWeight,
-    MemberWithdraw,
-    StatementPost,
-)
+from chain.contract.claim_calls import ClaimFile
 from chain.contract.claim_events import FirmDrawn
 from chain.contract.claim_tables import CLAIM_REJECTED
 from chain.contract.context import DAY_MS
 from chain.contract.custody_tables import ACCOUNT, STATEMENT
 from chain.contract.events import AutomaticFault
 from chain.contract.fault import run_guarded
+from chain.contract.member_calls import MemberAdmit, MemberAmend, MemberLeave, MemberWeight, MemberWithdraw
+from chain.contract.money_calls import DepositCredit, InstructionAck, InstructionAckItem, StatementPost
 from chain.contract.schedule import STAGE_DONE, STAGE_SETTLEMENT
 from chain.contract.tables import (
     MEMBER,

@@ -8,14 +8,13 @@ from msgspec.structs import replace
 from chain.codec import Codec, encode
 from chain.contract import beacon
 from chain.contract.calendar import compute_date
-from chain.contract.calls import (
+from chain.contract.calls import Call
+from chain.contract.claim_calls import (
     AssessorAccept,
-    Call,
     CertificateAttach,
     ClaimConfirm,
     ClaimDecide,
     ClaimFile,
-    MemberLeave,
     ReportCommit,
     ReportReveal,
 )
@@ -35,6 +34,7 @@ from chain.contract.claim_tables import (
     ClaimRecord,
 )
 from chain.contract.events import Event
+from chain.contract.member_calls import MemberLeave
 from chain.contract.settlement_tables import PERIOD_CLOSED
 from chain.contract.tables import (
     MEMBER_CLAIMED_OUT,

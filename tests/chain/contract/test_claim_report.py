@@ -5,7 +5,7 @@ import hashlib
 import pytest
 from msgspec.structs import replace
 
-from chain.contract.calls import ReportCommit, ReportReveal
+from chain.contract.claim_calls import ReportCommit, ReportReveal
 from chain.contract.claim_report import apply_report_commit, hash_report
 from chain.contract.claim_status import DUE_COMMIT, DUE_DECISION, DUE_REVEAL, get_majority
 from chain.contract.claim_tables import CLAIM_APPROVED, CLAIM_ASSIGNED, CLAIM_INVESTIGATED

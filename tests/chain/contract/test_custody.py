@@ -3,7 +3,6 @@
 import pytest
 from msgspec.structs import replace
 
-from chain.contract.calls import InstructionAck, InstructionAckItem, MemberLeave, MemberWithdraw
 from chain.contract.claim_tables import CLAIM, CLAIM_PAID, CLAIM_PAY_FAILED
 from chain.contract.custody_tables import (
     ACCOUNT,
@@ -12,6 +11,8 @@ from chain.contract.custody_tables import (
     INSTRUCTION_SETTLED,
     STATEMENT,
 )
+from chain.contract.member_calls import MemberLeave, MemberWithdraw
+from chain.contract.money_calls import InstructionAck, InstructionAckItem
 from chain.contract.tables import MEMBER_CLAIMED_OUT, MEMBER_LEFT, PERSON, PLAN_ACTIVE, PLAN_FROZEN
 from tests.chain.contract.world import ACCOUNT_NAME, PLAN_NAME, World, build_terms, name_hash
 

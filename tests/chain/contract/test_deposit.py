@@ -3,9 +3,10 @@
 import pytest
 from msgspec.structs import replace
 
-from chain.contract.calls import DepositCredit, MemberLeave
 from chain.contract.custody_tables import DEPOSIT, INSTRUCTION_RETURN
 from chain.contract.events import MemberReinstated
+from chain.contract.member_calls import MemberLeave
+from chain.contract.money_calls import DepositCredit
 from chain.contract.shares import is_covered
 from chain.contract.tables import (
     MEMBER,

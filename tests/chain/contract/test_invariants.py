@@ -3,8 +3,9 @@
 import pytest
 from msgspec.structs import replace
 
-from chain.contract.calls import DepositCredit, MemberWithdraw
 from chain.contract.invariants import check_block, check_pool
+from chain.contract.member_calls import MemberWithdraw
+from chain.contract.money_calls import DepositCredit
 from chain.contract.tables import POOL
 from chain.errors import InvariantViolation
 from chain.types import FEN_MAX

@@ -3,8 +3,8 @@
 import pytest
 from msgspec.structs import replace
 
-from chain.contract.calls import MemberAmend, MemberApply, MemberLeave, MemberWeight, MemberWithdraw
 from chain.contract.custody_tables import DEPOSIT_CODE
+from chain.contract.member_calls import MemberAmend, MemberApply, MemberLeave, MemberWeight, MemberWithdraw
 from chain.contract.tables import (
     MEMBER_APPLIED,
     MEMBER_LEFT,

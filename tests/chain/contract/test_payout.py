@@ -4,9 +4,9 @@ import pytest
 from msgspec.structs import replace
 
 from chain.codec import encode
-from chain.contract.calls import BatchSign
 from chain.contract.custody_tables import INSTRUCTION_AID, INSTRUCTION_COMPUTED, INSTRUCTION_READY
 from chain.contract.payout import Payment, create_instruction
+from chain.contract.plan_calls import BatchSign
 from chain.contract.settlement_tables import PERIOD_CLOSED, PERIOD_COMPUTED, PERIOD_INSTRUCTED
 from chain.contract.shares import open_book
 from chain.contract.tables import PLAN, PLAN_FROZEN, PLAN_PAUSED

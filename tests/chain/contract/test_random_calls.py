@@ -13,30 +13,13 @@ import pytest
 from msgspec.structs import replace
 
 from chain.codec import encode
-from chain.contract.calls import (
-    AccountVerify,
-    AccountVerifyItem,
+from chain.contract.calls import Call
+from chain.contract.claim_calls import (
     AssessorAccept,
-    BatchSign,
-    Call,
     CertificateAttach,
     ClaimConfirm,
     ClaimDecide,
     ClaimFile,
-    DepositCredit,
-    DepositCreditItem,
-    IndexIssue,
-    IndexIssueItem,
-    InstructionAck,
-    InstructionAckItem,
-    MemberAdmit,
-    MemberAmend,
-    MemberApply,
-    MemberLeave,
-    MemberRefuse,
-    MemberRefuseItem,
-    MemberWeight,
-    MemberWithdraw,
     ReportCommit,
     ReportReveal,
 )
@@ -46,6 +29,22 @@ from chain.contract.claim_tables import CLAIM_ASSIGNED, CLAIM_INVESTIGATED, CLAI
 from chain.contract.context import DAY_MS
 from chain.contract.custody_tables import INSTRUCTION_COMPUTED, INSTRUCTION_READY
 from chain.contract.events import AutomaticFault, InstructionCreated
+from chain.contract.member_calls import (
+    AccountVerify,
+    AccountVerifyItem,
+    IndexIssue,
+    IndexIssueItem,
+    MemberAdmit,
+    MemberAmend,
+    MemberApply,
+    MemberLeave,
+    MemberRefuse,
+    MemberRefuseItem,
+    MemberWeight,
+    MemberWithdraw,
+)
+from chain.contract.money_calls import DepositCredit, DepositCreditItem, InstructionAck, InstructionAckItem
+from chain.contract.plan_calls import BatchSign
 from chain.contract.rules import Outcome
 from chain.contract.schedule import STAGE_DONE
 from chain.contract.settlement_check import verify_settlement

@@ -6,7 +6,9 @@ import msgspec
 import pytest
 
 from chain.catalogue import get_entry_by_number
-from chain.contract.calls import Call, ClaimFile, MemberLeave
+from chain.contract.calls import Call
+from chain.contract.claim_calls import ClaimFile
+from chain.contract.member_calls import MemberLeave
 from chain.contract.rules import apply_call, compute_batch_outcome
 from chain.errors import InvariantViolation, Refusal
 from chain.state import Overlay

@@ -2,10 +2,10 @@
 
 from msgspec.structs import replace
 
-from chain.contract.calls import MemberAdmit, MemberLeave
 from chain.contract.claim_status import release_member
 from chain.contract.claim_tables import CLAIM
 from chain.contract.events import MemberEntered, MemberExited, WindowClosed
+from chain.contract.member_calls import MemberAdmit, MemberLeave
 from chain.contract.settlement_tables import ITEM, ITEM_SHARE_REFUND
 from chain.contract.tables import (
     ACT_CLAIMED_OUT,

@@ -9,27 +9,29 @@ from typing import TypeVar
 import msgspec
 
 from chain.codec import Codec, encode
-from chain.contract.calls import (
-    AccountVerify,
-    AccountVerifyItem,
-    BatchSign,
-    Call,
-    DepositCredit,
-    DepositCreditItem,
-    IndexIssue,
-    IndexIssueItem,
-    InstructionAck,
-    InstructionAckItem,
-    MemberAdmit,
-    MemberApply,
-    StatementPost,
-)
+from chain.contract.calls import Call
 from chain.contract.claim_tables import CLAIM, CLAIM_CONFIRMED, ClaimRecord
 from chain.contract.context import Context, compute_day, compute_day_start_ms
 from chain.contract.custody_tables import ACCOUNT, BOOKING_DAY, INSTRUCTION, BookingDayRecord, InstructionRecord
 from chain.contract.events import Event
 from chain.contract.genesis_state import build_genesis_state
 from chain.contract.invariants import check_block, check_pool
+from chain.contract.member_calls import (
+    AccountVerify,
+    AccountVerifyItem,
+    IndexIssue,
+    IndexIssueItem,
+    MemberAdmit,
+    MemberApply,
+)
+from chain.contract.money_calls import (
+    DepositCredit,
+    DepositCreditItem,
+    InstructionAck,
+    InstructionAckItem,
+    StatementPost,
+)
+from chain.contract.plan_calls import BatchSign
 from chain.contract.rules import Outcome, execute_call
 from chain.contract.schedule import run_automatic_events
 from chain.contract.settlement_items import add_item
