@@ -12,7 +12,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 PORT ?= 8400
 DIR ?= .devnet
 SEEDS ?= 50
-RUNS ?= 50
+RUNS ?= 2000
 WORKERS ?= 2
 ARGS ?=
 
@@ -74,7 +74,7 @@ bench: setup  ## start four nodes and measure them (ARGS=...)
 simulate: setup  ## run the seeded simulator (SEEDS=50)
 	@exec $(BIN)/python -m tests.simulator --seeds $(SEEDS) $(ARGS)
 
-model: setup  ## run the reference models of the contract at depth (RUNS=50)
+model: setup  ## run the reference models of the contract at depth (RUNS=2000)
 	@exec $(BIN)/python -m tests.model --runs $(RUNS) $(ARGS)
 
 # --upgrade is not given: a version moves when somebody asks for it, e.g. make lock ARGS="--upgrade-package fastapi".

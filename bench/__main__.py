@@ -3,7 +3,12 @@ JSON too.
 
     python -m bench [--transactions 400000] [--rate 1000] [--rate-seconds 30] [--seconds 60] [--json FILE]
     python -m bench execution      one node without network, by kind of call and stage
+    python -m bench growth [--transactions 400000] [--window 50000]
+                                   one node without network, the mix, by stage as the chain grows
     python -m bench settlement     a settlement over 1,000 and over 1,000,000 members
+    python -m bench scale          a plan that grows through transactions to 1,000,000 members
+    python -m bench year --members 100000
+                                   a simulated year by the published tables, beside what was published
 """
 
 import argparse
@@ -19,7 +24,7 @@ from pathlib import Path
 
 import httpx
 
-from bench import bench_settlement, execution
+from bench import bench_settlement, execution, growth, scale, year
 from bench.load import (
     BLOB,
     CLAIMS,
@@ -60,7 +65,12 @@ SETTLEMENT_MEMBERS = (1_000, 1_000_000)
 
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench", description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("what", nargs="?", choices=("network", "execution", "settlement"), default="network")
+    parser.add_argument(
+        "what",
+        nargs="?",
+        choices=("network", "execution", "growth", "settlement", "scale", "year"),
+        default="network",
+    )
     parser.add_argument("--transactions", type=int, default=400_000, help="committed on chain in all, at least")
     parser.add_argument(
         "--rate", type=int, default=1_000, help="offered transactions a second for the time to finality"
@@ -71,7 +81,11 @@ def parse_arguments() -> argparse.Namespace:
         "--overload-seconds", type=float, default=10, help=f"at {OVERLOAD_FACTOR} times the best rate; 0: none"
     )
     parser.add_argument("--port", type=int, default=28_600)
-    parser.add_argument("--members", type=int, default=20_000, help="of the execution benchmark")
+    parser.add_argument("--members", type=int, default=20_000, help="of the execution benchmark and of the year")
+    parser.add_argument(
+        "--sizes", type=int, nargs="+", default=[10_000, 100_000, 1_000_000], help="members of the scale benchmark"
+    )
+    parser.add_argument("--window", type=int, default=50_000, help="transactions between two rows of growth")
     parser.add_argument("--skip-settlement", action="store_true", help="leave out the settlement over a million")
     parser.add_argument("--json", type=Path, help="write all figures here as well")
     parser.add_argument("--profile", action="store_true", help="sample the nodes and print where their CPU goes")
@@ -262,6 +276,14 @@ def main() -> int:
     if arguments.what == "execution":
         figures: dict[str, object] = execution.measure(settled=arguments.members, blocks=3)
         figures["signature_check_us"] = round(measure_signature_us(), 1)
+    elif arguments.what == "growth":
+        rows = growth.measure(transactions=arguments.transactions, window=arguments.window, say=say)
+        figures = {"us_per_transaction_by_size": rows}
+    elif arguments.what == "scale":
+        figures = {"scale": scale.measure(arguments.sizes)}
+    elif arguments.what == "year":
+        figures = year.measure(arguments.members)
+        say(year.show(figures))
     elif arguments.what == "settlement":
         figures = {"settlement": measure_settlements()}
     else:

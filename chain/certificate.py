@@ -11,7 +11,12 @@ from chain.errors import GongjiError
 from chain.types import INT_MAX, ChainId, Hash, Height, View
 from chain.validators import VALIDATORS_MAX, ValidatorSet, compute_quorum
 
+GENESIS_VERSION = 1
+"""Protocol version of block 0, and of every block until governance schedules another."""
 PROTOCOL_VERSION = 1
+"""Newest protocol version that this software implements."""
+SUPPORTED_VERSIONS = tuple(range(GENESIS_VERSION, PROTOCOL_VERSION + 1))
+"""Every version that it implements: it can replay the whole chain."""
 CERTIFICATE_BYTES_MAX = 16_384
 
 Number = Annotated[int, Meta(ge=0, le=INT_MAX)]
@@ -56,15 +61,13 @@ def hash_certificate(certificate: Certificate) -> Hash:
     return sha256(encode(certificate))
 
 
-def vote_message(
-    *, kind: str, chain_id: ChainId, height: Height, view: View, block_hash: Hash, version: int = PROTOCOL_VERSION
-) -> bytes:
+def vote_message(*, kind: str, chain_id: ChainId, height: Height, view: View, block_hash: Hash, version: int) -> bytes:
     """Return the bytes that a vote of `kind` ("proposal", "prepare" or "commit") signs."""
     body = encode(VoteBody(version=version, height=height, view=view, block_hash=block_hash))
     return signing_bytes(kind=kind, chain_id=chain_id, body=body)
 
 
-def validate_votes(
+def validate_votes(  # noqa: PLR0913 - the message that was signed, and whose votes count
     *,
     kind: str,
     height: Height,
@@ -73,13 +76,18 @@ def validate_votes(
     votes: tuple[VoteSignature, ...],
     validators: ValidatorSet,
     chain_id: ChainId,
+    version: int,
     known: frozenset[VoteSignature] = frozenset(),
 ) -> None:
     """Raise `CertificateInvalid` unless a quorum of distinct members of the set signed exactly this.
 
+    `validators` and `version` are those of the height: of no other height's set does any vote count (pitfalls C25).
+
     `known` are votes on this very (kind, h, v, x) that the caller verified before: each signature is checked once.
     """
-    message = vote_message(kind=kind, chain_id=chain_id, height=height, view=view, block_hash=block_hash)
+    message = vote_message(
+        kind=kind, chain_id=chain_id, height=height, view=view, block_hash=block_hash, version=version
+    )
     if len(votes) < compute_quorum(len(validators)):
         raise CertificateInvalid(f"{len(votes)} signatures are no quorum", height=height, view=view)
     last = -1
@@ -100,9 +108,10 @@ def validate_certificate(
     validators: ValidatorSet,
     chain_id: ChainId,
     genesis_hash: Hash,
+    version: int,
     known: frozenset[VoteSignature] = frozenset(),
 ) -> None:
-    """Raise `CertificateInvalid` unless the certificate proves its block under set(h)."""
+    """Raise `CertificateInvalid` unless the certificate proves its block under set(h) and the version of h."""
     if certificate.height == 0:
         if certificate != genesis_certificate(genesis_hash):
             raise CertificateInvalid("not the genesis certificate", height=0, view=certificate.view)
@@ -115,6 +124,7 @@ def validate_certificate(
         votes=certificate.votes,
         validators=validators,
         chain_id=chain_id,
+        version=version,
         known=known,
     )
 

@@ -5,7 +5,8 @@ accepted only if they re-encode to themselves, so each value has exactly one enc
 before anything is decoded. JSON is for people and never reaches this module.
 """
 
-from typing import Generic, TypeVar
+from collections.abc import Callable
+from typing import Final, Generic, TypeVar
 
 import msgspec
 
@@ -13,12 +14,8 @@ from chain.errors import DecodeError
 
 T = TypeVar("T")
 
-_encoder = msgspec.msgpack.Encoder()
-
-
-def encode(value: object) -> bytes:
-    """Encode a struct (or a tuple of plain values) canonically."""
-    return _encoder.encode(value)
+encode: Final[Callable[[object], bytes]] = msgspec.msgpack.Encoder().encode
+"""Encode a struct (or a tuple of plain values) canonically; the encoder's own method, as it is called everywhere."""
 
 
 class Codec(Generic[T]):
@@ -33,15 +30,19 @@ class Codec(Generic[T]):
         self.bytes_max = bytes_max
         self.name = name
 
-    def validate(self, value: T) -> None:
-        """Raise `DecodeError` where a value of ours could not be read back: too large, or a field out of its range."""
+    def encode_checked(self, value: T) -> bytes:
+        """Return the canonical bytes of a value of ours.
+
+        Raises `DecodeError` where they could not be read back: too large, or a field out of its range.
+        """
         try:
-            data = _encoder.encode(value)
+            data = encode(value)
             self._decoder.decode(data)
         except (msgspec.DecodeError, OverflowError) as error:
             raise DecodeError(what=self.name, reason=str(error)) from error
         if len(data) > self.bytes_max:
             raise DecodeError(what=self.name, reason=f"{len(data)} bytes, at most {self.bytes_max} are allowed")
+        return data
 
     def decode(self, data: bytes) -> T:
         """Return the value whose canonical encoding is `data`."""
@@ -51,6 +52,6 @@ class Codec(Generic[T]):
             value = self._decoder.decode(data)
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
             raise DecodeError(what=self.name, reason=str(error)) from error
-        if _encoder.encode(value) != data:
+        if encode(value) != data:
             raise DecodeError(what=self.name, reason="the encoding is not canonical")
         return value

@@ -11,12 +11,12 @@ import msgspec
 from msgspec import Struct
 
 from chain.block import Header, hash_header
-from chain.certificate import PROTOCOL_VERSION, Certificate, hash_certificate
+from chain.certificate import GENESIS_VERSION, Certificate, hash_certificate
 from chain.codec import Codec, encode
 from chain.contract.beacon import apply_reveal
 from chain.contract.context import Context
 from chain.contract.genesis_state import build_genesis_state
-from chain.contract.invariants import check_block
+from chain.contract.invariants import are_records_readable, check_block, encode_record
 from chain.contract.rules import execute_call
 from chain.contract.schedule import run_automatic_events
 from chain.crypto import sha256
@@ -24,7 +24,16 @@ from chain.errors import InvalidBlock, InvariantViolation, StoreError
 from chain.genesis import Genesis, Parameters
 from chain.history import LogFrontier, compute_leaf_hash, merkle_root
 from chain.receipt import Receipt, build_log_entry
-from chain.round_record import PARAMETERS, ROUND, VALIDATORS, RoundRecord, ValidatorsRecord
+from chain.round_record import (
+    PARAMETERS,
+    PROTOCOL,
+    ROUND,
+    VALIDATORS,
+    ProtocolRecord,
+    RoundRecord,
+    ValidatorsRecord,
+    get_protocol_version,
+)
 from chain.state import Overlay, PoolKey
 from chain.transaction import Transaction
 from chain.trie import map_operation
@@ -96,10 +105,32 @@ class ExecutionFailed(InvalidBlock):
         self.tx_id = TxId(tx_id)
 
 
+OURS = (StoreError, MemoryError, RecursionError)
+"""Failures of this machine alone and no transaction's fault: the node stops, nothing is evicted (pitfalls S5)."""
+
+
 def execute_block(parent: Parent, draft: Draft) -> Executed:
-    """Execute a block on the head; raise `InvalidBlock` where its reveal or a transaction cannot run."""
-    height = Height(parent.header.height + 1)
+    """Execute a block on the head; raise `InvalidBlock` where its reveal or a transaction cannot run.
+
+    A record that nobody could read back must fault the transaction that made it. As there is none in a block without
+    a mistake of ours, records are first read back once, as they are at the end of the block: a pool's changes with
+    every transaction. Only where one cannot be, the block runs again, and each transaction is checked by itself.
+    Every node takes the same way, as it follows from the block and the state alone.
+    """
     overlay = Overlay(parent)
+    overlay.is_read_back_at_end = True
+    try:
+        return _execute(parent, draft, overlay)
+    except OURS:
+        raise
+    except Exception:
+        if are_records_readable(overlay):
+            raise
+    return _execute(parent, draft, Overlay(parent))
+
+
+def _execute(parent: Parent, draft: Draft, overlay: Overlay) -> Executed:
+    height = Height(parent.header.height + 1)
     parameters = overlay.require(PARAMETERS)
     sets = overlay.require(VALIDATORS)
     _update_round(overlay, height=height, certificate=draft.parent_certificate, sets=sets, parameters=parameters)
@@ -115,10 +146,20 @@ def execute_block(parent: Parent, draft: Draft) -> Executed:
         parent_hash=parent.head_hash,
         events=[],
     )
+    version = get_protocol_version(overlay.require(PROTOCOL), height)
     receipts = _run(overlay, context, draft.transactions)
-    if sets.this_set != sets.next_set:
-        overlay.put(VALIDATORS, ValidatorsRecord(next_set=sets.next_set, this_set=sets.next_set))
-    return _seal(parent, overlay, draft, receipts, next_validators_hash=hash_validators(sets.next_set))
+    # Whatever this block has made of the set holds from the next one on; the set of this height is what it was.
+    record = ValidatorsRecord(next_set=overlay.require(VALIDATORS).next_set, this_set=sets.next_set)
+    if record != sets:
+        overlay.put(VALIDATORS, record)
+    return _seal(
+        parent,
+        overlay,
+        draft,
+        receipts,
+        version=version,
+        next_validators_hash=hash_validators(record.next_set),
+    )
 
 
 def _find_proposer(sets: ValidatorsRecord, proposer: bytes) -> int:
@@ -166,8 +207,7 @@ def _run(overlay: Overlay, context: Context, transactions: Sequence[Transaction]
         context.events = []
         try:
             outcome = execute_call(overlay, context, transaction.body.call)
-        except (StoreError, MemoryError, RecursionError):
-            # Of this machine alone and no transaction's fault: the node stops, nothing is evicted (pitfalls S5).
+        except OURS:
             raise
         except Exception as error:
             # Whatever it was, a candidate must not stop a validator: C20, C21 of the pitfalls.
@@ -192,6 +232,7 @@ def build_genesis_block(base: "GenesisBase", genesis: Genesis, chain_id: ChainId
     """Build block 0: a header only, over the state that genesis describes (consensus 1)."""
     overlay = Overlay(base)
     overlay.put(PARAMETERS, genesis.parameters)
+    overlay.put(PROTOCOL, ProtocolRecord(versions=((GENESIS_VERSION, 0),)))
     overlay.put(VALIDATORS, ValidatorsRecord(next_set=genesis.validators, this_set=genesis.validators))
     overlay.put(ROUND, RoundRecord(skips=(), skips_before=(), parent_view=0))
     build_genesis_state(overlay, genesis)
@@ -200,7 +241,7 @@ def build_genesis_block(base: "GenesisBase", genesis: Genesis, chain_id: ChainId
     state.update([map_operation(key, value) for key, value in values])
     empty_root = sha256(b"")
     header = Header(
-        version=PROTOCOL_VERSION,
+        version=GENESIS_VERSION,
         height=0,
         parent_hash=chain_id,
         timestamp_ms=genesis.time_ms,
@@ -246,7 +287,13 @@ def _collect(
         pendings.append((pool, tree))
         values.append((encode(("members", *pool)), tree.root_bytes))
     records = overlay.get_changes()
-    values.extend((key, None if value is None else encode(value)) for key, value in records)
+    for key, record in records:
+        if record is None:
+            values.append((key, None))
+        elif overlay.is_read_back_at_end:
+            values.append((key, encode_record(key, overlay.get_codec(key), record)))
+        else:
+            values.append((key, encode(record)))
     return tuple(values), tuple(records), tuple(pendings)
 
 
@@ -256,6 +303,7 @@ def _seal(
     draft: Draft,
     receipts: list[tuple[int, Receipt]],
     *,
+    version: int,
     next_validators_hash: Hash,
 ) -> Executed:
     """Compute the roots and the header."""
@@ -270,7 +318,7 @@ def _seal(
         leaves.append(compute_leaf_hash(encode(build_log_entry(receipt, height=height, index=index))))
     frontier, tiles = parent.frontier.append(leaves)
     header = Header(
-        version=PROTOCOL_VERSION,
+        version=version,
         height=height,
         parent_hash=parent.head_hash,
         timestamp_ms=draft.timestamp_ms,

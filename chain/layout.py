@@ -6,7 +6,7 @@ there, so that a block is one range and old data stays untouched.
 
 from chain.state import PoolKey
 
-FORMAT_VERSION = b"\x00\x01"
+FORMAT_VERSION = b"\x00\x02"
 """Version of this layout; another one is refused."""
 
 META = b"M"
@@ -20,7 +20,9 @@ STATE_TREE = b"m"
 POOL_TREE = b"p"
 HISTORY_TILE = b"n"
 BLOB = b"d"
+BLOB_USE = b"u"
 SUBJECT = b"e"
+LISTING = b"g"
 
 META_FORMAT = META + b"format"
 META_CHAIN_ID = META + b"chain_id"

@@ -5,22 +5,26 @@ block is visible before that.
 """
 
 from collections.abc import Iterable, Iterator
-from typing import Protocol, TypeVar, cast
+from typing import Protocol, TypeVar
 
 import msgspec
 
 from chain import layout
+from chain.absence import ALWAYS_MS, RecentIds
+from chain.absent_records import AbsentRecords
+from chain.blob_table import BlobTable
 from chain.block import Block, Header, hash_header
 from chain.certificate import Certificate, certificate_codec, genesis_certificate
 from chain.codec import Codec, encode
-from chain.crypto import sha256
 from chain.errors import StoreError
 from chain.execution import Executed, build_genesis_block
-from chain.genesis import Genesis, compute_chain_id
+from chain.genesis import Genesis, Parameters, compute_chain_id
 from chain.history import LogFrontier, load_frontier
+from chain.listing import list_changes
 from chain.receipt import Receipt, receipt_codec
-from chain.round_record import PARAMETERS, ROUND, VALIDATORS, RoundRecord, ValidatorsRecord
+from chain.round_record import PARAMETERS, PROTOCOL, ROUND, VALIDATORS, ProtocolRecord, RoundRecord, ValidatorsRecord
 from chain.state import PoolKey, Table
+from chain.transaction import Transaction
 from chain.trie import MAP, SUM
 from chain.trie_tree import Pending, Tree
 from chain.types import Hash, Height, TxId
@@ -28,8 +32,17 @@ from chain.validators import ValidatorSet
 
 V = TypeVar("V", bound=msgspec.Struct)
 
-RECORDS_CACHED_MAX = 40_000
+RECORDS_CACHED_MAX = 16_000
 """Decoded records kept in memory; the oldest sixteenth goes when it is full."""
+STATE_TREE_CACHED_MAX = 32_000
+"""Pages and buckets of the state tree kept in memory, about 27 MB: each transaction changes two or three leaves at
+random places, and reading a bucket from the database costs as much as changing it and all nodes above."""
+RESTORED_IDS_MAX = 200_000
+"""Ids that are read back after a start, about a second's work; for what may have run earlier the database is asked."""
+RESTORED_BLOCKS_MAX = 20_000
+"""Blocks that are looked through for them."""
+
+_UNKNOWN = object()
 
 
 class PointReader(Protocol):
@@ -50,6 +63,9 @@ class LedgerStore(Protocol):
 
     def write(self, writes: Iterable[tuple[bytes, bytes | None]]) -> None:
         """Write all or nothing, durably."""
+
+    def compact(self, *, start: bytes, stop: bytes) -> None:
+        """Rewrite the files that hold a range, without what was deleted."""
 
 
 class TileStore:
@@ -72,6 +88,13 @@ class HeaderRecord(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_
     """How many transactions it has."""
 
 
+class _ReceiptHead(msgspec.Struct, frozen=True, array_like=True):
+    """How a receipt begins."""
+
+    tx_id: bytes
+
+
+_receipt_head = msgspec.msgpack.Decoder(_ReceiptHead)
 header_record_codec = Codec[HeaderRecord](HeaderRecord, 64 * 1024, "header record")
 
 
@@ -85,7 +108,11 @@ class Ledger:
         self.chain_id = compute_chain_id(genesis)
         self._records: dict[bytes, msgspec.Struct | None] = {}
         self._pool_trees: dict[PoolKey, Tree] = {}
-        self.state_tree = Tree(MAP, layout.STATE_TREE, store)
+        self._recent: RecentIds | None = None
+        """Read back when it is first asked."""
+        self._absent = AbsentRecords(store)
+        self.blobs = BlobTable(store)
+        self.state_tree = Tree(MAP, layout.STATE_TREE, store, STATE_TREE_CACHED_MAX)
         self.genesis_hash = Hash(b"")
         if store.get(layout.META_HEAD) is None:
             self._write_genesis()
@@ -147,17 +174,25 @@ class Ledger:
             raise StoreError(f"the state has no {table.name}")
         return value
 
-    def check_parameters(self) -> None:
-        """Raise `StoreError` unless the state's parameters are readable."""
-        self._required(PARAMETERS)
+    @property
+    def parameters(self) -> Parameters:
+        """Return the parameters that hold at the next height: genesis's, as governance has changed them."""
+        return self._required(PARAMETERS)
+
+    @property
+    def protocol(self) -> ProtocolRecord:
+        """Return which protocol version runs from which height on, as scheduled so far."""
+        return self._required(PROTOCOL)
 
     # --- what overlays read ---
 
     def read(self, key: bytes, codec: Codec[V]) -> V | None:
         """Return the committed record under a map key; decoded records are cached."""
-        records = self._records
-        if key in records:
-            return cast("V | None", records[key])
+        known = self._records.get(key, _UNKNOWN)
+        if known is not _UNKNOWN:
+            return known  # type: ignore[return-value]  # a key belongs to one table, so to one type
+        if self._absent.is_absent(key):
+            return None
         data = self.store.get(layout.STATE + key)
         value = None if data is None else codec.decode(data)
         self._remember(key, value)
@@ -185,13 +220,44 @@ class Ledger:
         """Tell whether this id ran on this chain, ever."""
         return self.store.get(layout.TX_INDEX + tx_id) is not None
 
+    def has_run(self, transaction: Transaction) -> bool:
+        """Tell whether a transaction ran on this chain, ever; for one that is new mostly without the database."""
+        recent = self._recent
+        if recent is None:
+            recent = self._recent = self._load_recent()
+        earliest_ms = transaction.body.valid_until_ms - self.genesis.parameters.validity_window_ms
+        if recent.is_new(transaction.tx_id, earliest_ms=earliest_ms):
+            return False
+        return self.has_transaction(transaction.tx_id)
+
+    def _load_recent(self) -> RecentIds:
+        """Read back the ids of the newest blocks, as far as a transaction that is still valid may have run."""
+        wanted_ms = self.header.timestamp_ms - self.genesis.parameters.validity_window_ms
+        since_ms = self.header.timestamp_ms + 1
+        ids: list[TxId] = []
+        height: int = self.height
+        lowest = max(0, height - RESTORED_BLOCKS_MAX)
+        while height >= lowest and len(ids) < RESTORED_IDS_MAX and since_ms > wanted_ms:
+            record = self.read_header_record(height)
+            if record is None:
+                raise StoreError(f"the database has no header {height}")
+            if record.transactions:
+                start, stop = layout.RECEIPT + layout.place(height, 1), layout.RECEIPT + layout.place(height + 1, 0)
+                found = self.store.iterate(start=start, stop=stop)
+                ids.extend(TxId(_receipt_head.decode(data).tx_id) for _, data in found)
+            since_ms = record.header.timestamp_ms
+            height -= 1
+        recent = RecentIds(ALWAYS_MS if height < 0 else since_ms)
+        recent.add_block(ids, timestamp_ms=since_ms)
+        return recent
+
     def has_blob(self, blob_hash: bytes) -> bool:
         """Tell whether a detached blob is held here."""
-        return self.store.get(layout.BLOB + blob_hash) is not None
+        return self.blobs.has(blob_hash)
 
     def put_blobs(self, blobs: Iterable[bytes]) -> None:
         """Keep detached blobs, durably; they lie outside of all roots, so that erasing them changes no proof."""
-        self.store.write([(layout.BLOB + sha256(blob), blob) for blob in blobs])
+        self.blobs.put(blobs)
 
     # --- blocks ---
 
@@ -250,11 +316,13 @@ class Ledger:
         `blobs` are detached blobs that its transactions name, as far as they are held here.
         """
         writes = _build_writes(executed, certificate)
-        writes.extend((layout.BLOB + sha256(blob), blob) for blob in blobs)
-        self.store.write(writes)
+        blob_writes = self.blobs.build_writes(executed, blobs)
+        self.store.write([*writes, *blob_writes])
+        self.blobs.on_written(blob_writes)
         for key, value in executed.records:
             self._records.pop(key, None)
-            self._remember(key, value)
+            if self._absent.on_written(key):
+                self._remember(key, value)
         self.state_tree.commit(executed.state_pending)
         for pool, pending in executed.pool_pendings:
             self.get_pool_tree(pool).commit(pending)
@@ -262,6 +330,9 @@ class Ledger:
         self.header = executed.header
         self.head_hash = executed.block_hash
         self.certificate = certificate
+        if self._recent is not None:
+            ids = (transaction.tx_id for transaction in executed.transactions)
+            self._recent.add_block(ids, timestamp_ms=executed.header.timestamp_ms)
 
     def replace_certificate(self, certificate: Certificate) -> None:
         """Keep a certificate of the head that has a higher view (consensus 1)."""
@@ -291,6 +362,10 @@ def _build_writes(executed: Executed, certificate: Certificate) -> list[tuple[by
         writes.append((layout.RECEIPT + at, receipt_bytes))
         writes.extend((layout.SUBJECT + subject + at, b"") for subject in subjects)
     writes.extend((layout.STATE + key, value) for key, value in executed.values)
+    for key, changed in executed.records:
+        listed = list_changes(key, changed)
+        if listed is not None:
+            writes.append((layout.LISTING + listed[0], listed[1]))
     writes.extend(executed.state_pending.writes(height=height))
     for _, pending in executed.pool_pendings:
         writes.extend(pending.writes(height=height))

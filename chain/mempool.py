@@ -22,7 +22,7 @@ from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
-from chain.errors import InvariantViolation, Refusal
+from chain.errors import Refusal
 from chain.genesis import Parameters
 from chain.transaction import Transaction, count_items
 from chain.types import Hash, TxId
@@ -64,7 +64,7 @@ class Waiting(Struct, frozen=True):
 
     transaction: Transaction
     ingress: int
-    """Index of the validator at which a client handed it in."""
+    """Number of the node at which a client handed it in."""
     added_ms: int
     """Monotonic time of its coming, as told by the caller."""
     items: int
@@ -78,7 +78,7 @@ class PoolStatistics(Struct, frozen=True):
     bytes_count: int
     """Full bytes of the transactions in the pool."""
     by_ingress: tuple[int, ...]
-    """Transactions in the pool by ingress validator."""
+    """Transactions in the pool by ingress validator, in the order of their numbers."""
     bytes_by_ingress: tuple[int, ...]
     pinned: int
     """Bodies held because a journaled block names them."""
@@ -117,12 +117,15 @@ class Mempool:
         home: int | None,
         organisation_keys: Iterable[bytes] = (),
     ) -> None:
-        """Make an empty pool for `ingress_count` validators; `home` is this node's own index, if any."""
+        """Make an empty pool for validators 0 to `ingress_count` - 1; `home` is this node's own number, if any."""
         self._limits = limits
         self._parameters = parameters
         self._home = home
         self._organisation_keys = frozenset(organisation_keys)
-        self._shares = [_Share() for _ in range(ingress_count)]
+        self._shares = {ingress: _Share() for ingress in range(ingress_count)}
+        """By number, ascending: of those who may hand in, and of others as long as anything of theirs is here."""
+        self._open = tuple(self._shares)
+        """Who may hand in."""
         self._waiting: OrderedDict[TxId, Waiting] = OrderedDict()
         self._bytes_count = 0
         self._buckets: dict[int, dict[TxId, None]] = {}
@@ -150,11 +153,9 @@ class Mempool:
         if tx_id in self._waiting:
             self._known += 1
             return Admission.KNOWN
-        if not 0 <= ingress < len(self._shares):
-            raise InvariantViolation(f"there is no ingress validator {ingress}")
         items = count_items(transaction.body.call)
-        share = self._shares[ingress]
         self._refuse_unless_room(transaction, items=items, ingress=ingress)
+        share = self._shares[ingress]
         waiting = Waiting(transaction, ingress, now_ms, items)
         self._waiting[tx_id] = waiting
         share.queue[tx_id] = waiting
@@ -177,6 +178,9 @@ class Mempool:
             raise Refusal("too_large", items=items, bytes=size)
         if transaction.tx_id in self._evicted:
             raise Refusal("fault", tx_id=transaction.tx_id.hex())
+        if ingress not in self._open:
+            self._full += 1
+            raise Refusal("pool_full", ingress=ingress, transactions=0, bytes=0)
         share = self._shares[ingress]
         signer = transaction.body.signer
         is_organisation = signer in self._organisation_keys
@@ -192,7 +196,7 @@ class Mempool:
 
     def get_share(self, ingress: int) -> tuple[int, int]:
         """Return how many transactions and bytes one ingress validator may have here."""
-        count = len(self._shares)
+        count = len(self._open)
         transactions_max, bytes_max = self._limits.transactions_max // count, self._limits.bytes_max // count
         if ingress != self._home:
             return transactions_max, bytes_max
@@ -202,19 +206,19 @@ class Mempool:
         """Replace the keys that have the quota of an organisation (after governance changed one)."""
         self._organisation_keys = frozenset(keys)
 
-    def set_ingress(self, *, ingress_count: int, home: int | None) -> None:
-        """Follow a change of the validator set; what came through one that is gone counts for the last."""
-        old = list(self._waiting.values())
+    def set_parameters(self, parameters: Parameters) -> None:
+        """Follow a change of the limits of a block."""
+        self._parameters = parameters
+
+    def set_ingress(self, *, ingresses: Sequence[int], home: int | None) -> None:
+        """Follow a change of the validator set: these may hand in from now on, in equal shares.
+
+        What came through one that is gone stays until a block takes it or it expires: its clients were promised that.
+        """
         self._home = home
-        self._shares = [_Share() for _ in range(ingress_count)]
-        for waiting in old:
-            ingress = min(waiting.ingress, ingress_count - 1)
-            moved = Waiting(waiting.transaction, ingress, waiting.added_ms, waiting.items)
-            tx_id, signer = waiting.transaction.tx_id, waiting.transaction.body.signer
-            share = self._shares[ingress]
-            self._waiting[tx_id] = share.queue[tx_id] = moved
-            share.bytes_count += len(waiting.transaction.raw)
-            share.by_signer[signer] = share.by_signer.get(signer, 0) + 1
+        self._open = tuple(sorted(ingresses))
+        kept = {*self._open, *(ingress for ingress, share in self._shares.items() if share.queue)}
+        self._shares = {ingress: self._shares.get(ingress) or _Share() for ingress in sorted(kept)}
 
     # --- going out ---
 
@@ -231,8 +235,9 @@ class Mempool:
         count_left, items_left = parameters.block_transactions_max, parameters.block_items_max
         bytes_left = parameters.block_bytes_max
         bytes_weight, items_weight = parameters.block_items_max, parameters.block_bytes_max
-        count = len(self._shares)
-        queues = [iter(self._shares[(index + turn) % count].queue.values()) for index in range(count)]
+        shares = tuple(self._shares.values())
+        count = len(shares)
+        queues = [iter(shares[(index + turn) % count].queue.values()) for index in range(count)]
         costs = [(0, place) for place in range(count)]
         selected: list[Transaction] = []
         while costs and count_left:
@@ -375,8 +380,8 @@ class Mempool:
         return PoolStatistics(
             transactions=len(self._waiting),
             bytes_count=self._bytes_count,
-            by_ingress=tuple(len(share.queue) for share in self._shares),
-            bytes_by_ingress=tuple(share.bytes_count for share in self._shares),
+            by_ingress=tuple(len(share.queue) for share in self._shares.values()),
+            bytes_by_ingress=tuple(share.bytes_count for share in self._shares.values()),
             pinned=sum(len(pinned) for pinned in self._pins.values()),
             added=self._added,
             known=self._known,

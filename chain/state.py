@@ -5,7 +5,7 @@ frozen struct. Everything that a block changes lives in an `Overlay` until its b
 that is not decided is simply dropped. Transactions and batch items roll back by an undo list.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Generic, Protocol, TypeVar, cast
 
 import msgspec
@@ -90,6 +90,8 @@ class Overlay:
         self._undo: list[tuple[dict[object, object], object, object]] = []
         self._undo_offset = 0
         """How many undo steps were forgotten: marks count from the start of the block."""
+        self.is_read_back_at_end = False
+        """Whether the records of the whole block are read back once, at its end, instead of after each transaction."""
 
     # --- records ---
 
@@ -97,9 +99,9 @@ class Overlay:
         """Return a record, or None where there is none."""
         key = encode((table.name, *parts))
         changed = self._changes.get(key)
-        if changed is not None:
-            return cast("V | None", changed[1])
-        return self._base.read(key, table.codec)
+        if changed is None:
+            return self._base.read(key, table.codec)
+        return changed[1]  # type: ignore[return-value]  # a key belongs to one table, so to one type
 
     def require(self, table: Table[V], *parts: KeyPart) -> V:
         """Return a record that must exist; its absence is our own fault."""
@@ -118,8 +120,9 @@ class Overlay:
 
     def _write(self, table: Table[V], value: V | None, parts: tuple[KeyPart, ...]) -> None:
         key = encode((table.name, *parts))
-        self._undo.append((cast("dict[object, object]", self._changes), key, self._changes.get(key, _MISSING)))
-        self._changes[key] = (cast("Codec[msgspec.Struct]", table.codec), value)
+        changes = self._changes
+        self._undo.append((changes, key, changes.get(key, _MISSING)))  # type: ignore[arg-type]  # undone untyped
+        changes[key] = (table.codec, value)  # type: ignore[assignment]  # read back with the same codec
 
     # --- leaves of the sum trees ---
 
@@ -165,22 +168,24 @@ class Overlay:
 
     # --- results ---
 
-    def changed(self, mark: int) -> Iterator[bytes]:
-        """Yield the map keys written since the mark, each once, in the order of first writing."""
-        seen: dict[bytes, None] = {}
-        for target, key, _ in self._undo[max(0, mark - self._undo_offset) :]:
-            if target is self._changes:
-                seen[cast("bytes", key)] = None
-        yield from seen
+    def changed(self, mark: int) -> Iterable[bytes]:
+        """Return the map keys written since the mark, each once, in the order of first writing."""
+        changes = self._changes
+        steps = self._undo[max(0, mark - self._undo_offset) :]
+        return dict.fromkeys([cast("bytes", key) for target, key, _ in steps if target is changes])
 
-    def written(self, mark: int) -> Iterator[tuple[bytes, Codec[msgspec.Struct], msgspec.Struct | None]]:
-        """Yield (map key, codec, record as it is now) for what was written since the mark, each key once."""
-        for key in self.changed(mark):
-            yield key, *self._changes[key]
+    def written(self, mark: int) -> list[tuple[bytes, Codec[msgspec.Struct], msgspec.Struct | None]]:
+        """Return (map key, codec, record as it is now) of what was written since the mark, each key once."""
+        changes = self._changes
+        return [(key, *changes[key]) for key in self.changed(mark)]
 
     def get_changes(self) -> list[tuple[bytes, msgspec.Struct | None]]:
         """Return all changed records by key order."""
         return [(key, self._changes[key][1]) for key in sorted(self._changes)]
+
+    def get_codec(self, key: bytes) -> Codec[msgspec.Struct]:
+        """Return how a changed record is read."""
+        return self._changes[key][0]
 
     def get_touched_pools(self) -> list[PoolKey]:
         """Return the pools whose trees changed or were opened, in order."""

@@ -172,6 +172,11 @@ def sum_key(*, x: int, pseudonym: bytes) -> bytes:
     return x.to_bytes(X_BYTES, "big") + pseudonym
 
 
+def parse_sum_key(key: bytes) -> tuple[int, bytes]:
+    """Return (X, pseudonym) of a leaf's tree key."""
+    return int.from_bytes(key[:X_BYTES], "big"), key[X_BYTES:]
+
+
 def sum_operation(*, x: int, pseudonym: bytes, leaf: Leaf | None) -> Operation:
     """Build the change that puts `leaf` at (x, pseudonym) of a sum tree; None deletes.
 

@@ -68,10 +68,10 @@ def encode_root_key(tag: bytes) -> bytes:
 
 def encode_record_key(tag: bytes, node: int) -> bytes:
     """Return the key of the page or bucket of a node id."""
-    depth = (node.bit_length() - 1) >> 1
-    path_bytes = (depth + 3) >> 2
-    aligned = (node ^ 1 << 2 * depth) << (8 * path_bytes - 2 * depth)
-    return tag + b"n" + bytes((depth,)) + aligned.to_bytes(path_bytes, "big")
+    depth = node.bit_length() >> 1
+    path_bytes = depth + 3 >> 2
+    aligned = (node ^ 1 << 2 * depth) << 8 * path_bytes - 2 * depth
+    return b"%bn%c%b" % (tag, depth, aligned.to_bytes(path_bytes, "big"))
 
 
 def encode_bucket(entries: bytes, *, pin: int) -> bytes:

@@ -45,6 +45,8 @@ from chain.types import ZERO_HASH, Hash
 
 CACHE_ENTRIES_DEFAULT: Final = 12_000
 """Enough for ten million leaves at the measured rates (state-tree 4)."""
+BUCKETS_SHARE: Final = 4
+"""A quarter of the cache is kept for buckets; beyond it they leave before any page does."""
 _EMPTY_PACKED_ROOT: Final = PackedRoot(kind=0, hash=b"", sums=0)
 
 Record = TypeVar("Record")
@@ -147,7 +149,7 @@ class Tree(TreeView):
     """The committed tree under one tag of a store, with a cache of decoded records.
 
     The cache holds at most `cache_entries_max` pages and buckets; when it is full, those written or loaded
-    longest ago leave it and are read again when needed.
+    longest ago leave it and are read again when needed. Pages stay longer: one is on the way to many buckets.
     """
 
     def __init__(
@@ -237,9 +239,10 @@ class Tree(TreeView):
         if excess <= 0:
             return
         excess += self.cache_entries_max // 16
-        share = min(len(self._pages), excess * len(self._pages) // (len(self._pages) + len(self._buckets)))
-        _drop_oldest(self._pages, share)
-        _drop_oldest(self._buckets, excess - share)
+        from_buckets = min(excess, max(0, len(self._buckets) - self.cache_entries_max // BUCKETS_SHARE))
+        from_pages = min(excess - from_buckets, len(self._pages))
+        _drop_oldest(self._pages, from_pages)
+        _drop_oldest(self._buckets, excess - from_pages)
 
 
 class Pending(TreeView):

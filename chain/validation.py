@@ -8,13 +8,14 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
+from chain.blob_table import get_blob_use
 from chain.block import Header
-from chain.certificate import PROTOCOL_VERSION, Certificate, hash_certificate
+from chain.certificate import Certificate, hash_certificate
 from chain.clock import ClockPoint, to_wall_ms
-from chain.contract.member_calls import MemberAmend, MemberApply
 from chain.errors import InvalidBlock
 from chain.execution import Draft, Executed, Parent, execute_block
 from chain.genesis import Parameters
+from chain.round_record import PROTOCOL, get_protocol_version
 from chain.transaction import Transaction, count_items
 from chain.types import TxId
 
@@ -46,11 +47,8 @@ class BlobMissing(InvalidBlock):
 
 def get_blob_hash(transaction: Transaction) -> bytes | None:
     """Return the hash of the detached blob that a transaction names, if any."""
-    match transaction.body.call:
-        case MemberApply(blob_hash=blob_hash) | MemberAmend(blob_hash=blob_hash):
-            return blob_hash
-        case _:
-            return None
+    use = get_blob_use(transaction)
+    return None if use is None else use[0]
 
 
 def validate_block(
@@ -61,7 +59,7 @@ def validate_block(
     transactions: tuple[Transaction, ...],
     parameters: Parameters,
     clock: tuple[ClockPoint, ...],
-    has_transaction: Callable[[TxId], bool],
+    has_run: Callable[[Transaction], bool],
     freshness: Freshness | None,
 ) -> Executed:
     """Validate and execute a candidate on the head; raise `InvalidBlock`, `HeldUntil` or `BlobMissing`.
@@ -70,9 +68,7 @@ def validate_block(
     """
     _validate_links(parent, header, parent_certificate)
     _validate_time(parent, header, transactions, parameters=parameters, clock=clock, freshness=freshness)
-    _validate_transactions(
-        parent, header, transactions, parameters=parameters, has_transaction=has_transaction, freshness=freshness
-    )
+    _validate_transactions(parent, header, transactions, parameters=parameters, has_run=has_run, freshness=freshness)
     executed = execute_block(
         parent,
         Draft(
@@ -92,10 +88,11 @@ def validate_block(
 
 
 def _validate_links(parent: Parent, header: Header, certificate: Certificate) -> None:
-    if header.version != PROTOCOL_VERSION:
-        raise InvalidBlock("the protocol version is not the scheduled one", version=header.version)
     if header.height != parent.header.height + 1:
         raise InvalidBlock("the height does not follow the head", height=header.height)
+    protocol = parent.read(PROTOCOL.key(), PROTOCOL.codec)
+    if protocol is None or header.version != get_protocol_version(protocol, header.height):
+        raise InvalidBlock("the protocol version is not the scheduled one", version=header.version)
     if header.parent_hash != parent.head_hash:
         raise InvalidBlock("the parent is not the head", parent=header.parent_hash.hex())
     if certificate.height != parent.header.height or certificate.block_hash != parent.head_hash:
@@ -134,7 +131,7 @@ def _validate_transactions(
     transactions: tuple[Transaction, ...],
     *,
     parameters: Parameters,
-    has_transaction: Callable[[TxId], bool],
+    has_run: Callable[[Transaction], bool],
     freshness: Freshness | None,
 ) -> None:
     now = header.timestamp_ms
@@ -150,7 +147,7 @@ def _validate_transactions(
             raise InvalidBlock("a transaction is outside its validity", tx_id=transaction.tx_id.hex())
         if transaction.body.chain_id != parent.chain_id:
             raise InvalidBlock("a transaction is for another chain", tx_id=transaction.tx_id.hex())
-        if transaction.tx_id in seen or has_transaction(transaction.tx_id):
+        if transaction.tx_id in seen or has_run(transaction):
             raise InvalidBlock("a transaction runs twice", tx_id=transaction.tx_id.hex())
         if not transaction.is_signature_valid():
             raise InvalidBlock("a transaction's signature is wrong", tx_id=transaction.tx_id.hex())

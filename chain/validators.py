@@ -10,6 +10,8 @@ from chain.crypto import sha256
 from chain.types import INT_MAX, Hash, Height, PublicKey, View
 
 VALIDATORS_MAX = 64
+VALIDATORS_MIN = 4
+"""Fewest that tolerate a liar: governance goes no lower, unless genesis began so."""
 
 
 class Validator(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
@@ -47,6 +49,14 @@ def compute_quorum(n: int) -> int:
     not 3f + 1. And Q <= n - f, so the honest alone can form one (consensus 0; pitfalls C1).
     """
     return (n + compute_faults_max(n)) // 2 + 1
+
+
+def find_index(validators: ValidatorSet, key: bytes) -> int | None:
+    """Return the index of a validator key in a set, or None if it is not in it."""
+    for index, validator in enumerate(validators):
+        if validator.key == key:
+            return index
+    return None
 
 
 def hash_validators(validators: ValidatorSet) -> Hash:

@@ -102,6 +102,7 @@ def require_prepared(state: State, prepared: Prepared) -> None:
             votes=prepared.votes,
             validators=state.validators,
             chain_id=state.config.chain_id,
+            version=state.head.version,
             known=verified,
         )
     except CertificateInvalid as error:
@@ -196,6 +197,7 @@ def _require_certificate(
             validators=validators,
             chain_id=state.config.chain_id,
             genesis_hash=state.config.genesis_hash,
+            version=_get_version(state, height),
             known=verified,
         )
     except CertificateInvalid as error:
@@ -220,7 +222,7 @@ def _verify_votes(
         height=height,
         view=view,
         block_hash=block_hash,
-        version=state.head.version if height == state.height else state.head.version_head,
+        version=_get_version(state, height),
     )
     verified = []
     for vote in votes:
@@ -233,3 +235,8 @@ def _verify_votes(
         else:
             raise MessageInvalid(f"the {kind} signature of validator {index} is wrong")
     return frozenset(verified)
+
+
+def _get_version(state: State, height: int) -> int:
+    """Return the version of h, or of the head."""
+    return state.head.version if height == state.height else state.head.version_head

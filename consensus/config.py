@@ -1,4 +1,4 @@
-"""What a core is told once, when it begins: its chain, its key and the durations of consensus 6."""
+"""What a core is told once, when it begins: its chain, its key and the durations of its own; and those of a height."""
 
 from collections.abc import Callable
 from typing import Protocol
@@ -17,6 +17,17 @@ class VerifySignature(Protocol):
         ...
 
 
+class Pace(Struct, frozen=True, kw_only=True):
+    """Durations of one height, as the state says them: governance may change them from block to block."""
+
+    idle_interval_ms: int
+    """An empty block is due when the head is this old by wall time (consensus 4)."""
+    view_base_ms: int = 1_500
+    """View timer at v = u; must exceed the time to execute a full block (consensus 6)."""
+    view_cap_ms: int = 8_000
+    """Its largest value."""
+
+
 class Config(Struct, frozen=True, kw_only=True):
     """Fixed for the life of one process."""
 
@@ -27,13 +38,8 @@ class Config(Struct, frozen=True, kw_only=True):
     """This node's validator key; where it is not in set(h), the core follows and signs nothing."""
     tenure: int
     """Blocks that one leader serves (genesis, consensus 3)."""
-    idle_interval_ms: int
-    """An empty block is due when the head is this old by wall time (genesis, consensus 4)."""
     versions: tuple[int, ...] = (1,)
-    """Protocol versions that this build implements; it signs nothing at a height of another version."""
-    view_base_ms: int = 1_500
-    """View timer at v = u; must exceed the time to execute a full block (consensus 6)."""
-    view_cap_ms: int = 8_000
+    """Protocol versions that this build implements; it takes no part in a height of another version."""
     leader_lost_ms: int = 300
     """How long the connection to the leader may be down before this node wants another."""
     status_interval_ms: int = 500

@@ -9,6 +9,7 @@
     BlockFetched     propose the selected block                                E1
     TimerExpired     wants := v + 1, or STATUS                                 6, E6, E8
     RequestOverdue   wants := v + 1, tell the others                           6
+    RejoinDeclared   end the quarantine at the head of the others              7
     PeerUp, PeerDown STATUS on connection; a lost leader; a risen quorum       6, E8
     PoolChanged      there is work, or none                                    6
 
@@ -38,6 +39,7 @@ from consensus.events import (
     PeerUp,
     PoolChanged,
     Received,
+    RejoinDeclared,
     RequestOverdue,
     Signed,
     Start,
@@ -55,7 +57,7 @@ from consensus.messages import (
     Status,
     ViewChange,
 )
-from consensus.state import NO_VIEW, Asked, Check, Peer, State, Waiting
+from consensus.state import GUESTS_MAX, NO_VIEW, Asked, Check, Peer, State, Waiting, put
 from consensus.turn import Turn
 from consensus.voting import compute_parent_certificate
 
@@ -94,13 +96,14 @@ def step(state: State, event: Event) -> tuple[State, Effects]:
         case PeerUp():
             _on_peer_up(turn, event.peer)
         case PeerDown():
-            if event.peer < state.n:
-                _keep_peer(turn, event.peer, replace(state.peers[event.peer], is_connected=False))
+            _on_peer_down(turn, event.peer)
         case PoolChanged():
             is_paused = state.is_build_paused and not event.has_transactions
             turn.state = replace(state, has_transactions=event.has_transactions, is_build_paused=is_paused)
         case RequestOverdue():
             _on_overdue(turn, event)
+        case RejoinDeclared():
+            turn.state = replace(state, is_rejoining=state.quarantine is not None)
         case _:
             assert_never(event)
     return _finish(turn, state)
@@ -133,9 +136,13 @@ def _is_urgent(before: State, after: State) -> bool:
 
 
 def _on_received(turn: Turn, event: Received) -> None:
-    """Take in a message; one of a stranger is dropped."""
+    """Take in a message; of a guest only its STATUS means anything, and a vote of a validator that was removed
+    counts for nothing."""
     if event.peer >= turn.state.n:
-        turn.note("message_invalid", None, f"peer {event.peer} is no validator of this height")
+        if isinstance(event.message, Status):
+            status.on_guest_status(turn, event.peer, event.message)
+        elif not isinstance(event.message, Complaint):
+            turn.note("message_of_guest", event.peer, "it is no validator of this height")
         return
     match event.message:
         case Status():
@@ -191,9 +198,10 @@ def _on_committed(turn: Turn, event: Committed) -> None:
     waiting = state.waiting if is_next and head.validators == state.validators else ()
     peers = _map_peers(state, head.validators)
     n = len(head.validators)
+    is_same_set = head.validators == state.validators
     turn.state = replace(
         state,
-        own_index=restore.find_index(head.validators, state.config),
+        own_index=restore.find_own_index(head, state.config),
         head=head,
         head_certificate=certificate,
         view=view,
@@ -218,8 +226,13 @@ def _on_committed(turn: Turn, event: Committed) -> None:
         has_transactions=event.has_transactions,
         is_idle_over=False,
         peers=peers,
+        guests=state.guests if is_same_set else (),
     )
     timing.cancel_timer(turn, TimerId.IDLE)
+    if not is_same_set:
+        # The index that it was about may be another validator's now.
+        timing.cancel_timer(turn, TimerId.LEADER_LOST)
+        turn.state = replace(turn.state, lost_leader=-1)
     turn.is_view_timer_reset = True
     inbox.replay_waiting(turn, waiting)
 
@@ -243,7 +256,9 @@ def _map_peers(state: State, validators: ValidatorSet) -> tuple[Peer, ...]:
     known = {validator.key: state.peers[index] for index, validator in enumerate(state.validators)}
     fresh = Peer()
     return tuple(
-        replace(known[validator.key], is_distrusted=False, has_evidence=False) if validator.key in known else fresh
+        replace(known[validator.key], is_distrusted=False, has_evidence=False, checks_spent=0)
+        if validator.key in known
+        else fresh
         for validator in validators
     )
 
@@ -252,7 +267,13 @@ def _on_peer_up(turn: Turn, index: int) -> None:
     """Note the session; a number of connected validators that rises to Q resets the view timer (consensus
     6)."""
     state = turn.state
-    if index >= state.n or index == state.own_index:
+    if index == state.own_index:
+        return
+    if index >= state.n:
+        number = index - state.n
+        if number not in state.guests and len(state.guests) < GUESTS_MAX:
+            turn.state = replace(state, guests=tuple(sorted((*state.guests, number))))
+        status.send_guest_status(turn, index, bytes(16))
         return
     before = len(state.connected)
     peer = replace(state.peers[index], is_connected=True, was_connected=True)
@@ -261,6 +282,16 @@ def _on_peer_up(turn: Turn, index: int) -> None:
     if before < others_needed <= len(turn.state.connected):
         turn.is_view_timer_reset = True
     status.send_status(turn, index)
+
+
+def _on_peer_down(turn: Turn, index: int) -> None:
+    """Note that a session is lost."""
+    state = turn.state
+    if index < state.n:
+        _keep_peer(turn, index, replace(state.peers[index], is_connected=False))
+    else:
+        guests = tuple(number for number in state.guests if number != index - state.n)
+        turn.state = replace(state, guests=guests)
 
 
 def _on_overdue(turn: Turn, event: RequestOverdue) -> None:
@@ -278,4 +309,4 @@ def _on_overdue(turn: Turn, event: RequestOverdue) -> None:
 
 
 def _keep_peer(turn: Turn, index: int, peer: Peer) -> None:
-    turn.state = replace(turn.state, peers=inbox.put(turn.state.peers, index, peer))
+    turn.state = replace(turn.state, peers=put(turn.state.peers, index, peer))

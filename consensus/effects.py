@@ -60,7 +60,7 @@ class Send(Struct, frozen=True):
     """Hand a message to the session with one validator, or with all that are connected."""
 
     to: int | None
-    """Index in set(h); None for all."""
+    """Index in set(h), or n and more for a guest; None for all."""
     message: Message
 
 

@@ -2,7 +2,9 @@
 
 Every event carries `now_ms`, a monotonic clock of the process, and those that need it `wall_ms`, wall time
 since 1970; the core has no clock of its own. A peer is named by its index in `state.validators`, the set
-of the height that is being decided, as of the call.
+of the height that is being decided, as of the call. Who is connected and no member of that set is a
+*guest* (a candidate that follows, a validator that was removed, one that is ahead by a change of the
+set): it is named by n and more, which the runtime assigns, and only its STATUS means anything.
 """
 
 import enum
@@ -10,9 +12,10 @@ import enum
 from msgspec import Struct
 
 from chain.block import Header
-from chain.certificate import Certificate
+from chain.certificate import GENESIS_VERSION, Certificate
 from chain.types import Hash, Height, View
 from chain.validators import SkipTable, ValidatorSet
+from consensus.config import Pace
 from consensus.messages import Item, Message, NewView, OwnMessage, Prepared
 
 
@@ -64,9 +67,11 @@ class HeadInfo(Struct, frozen=True, kw_only=True):
     """set(head + 1), which votes now."""
     skips: SkipTable
     """The skip table that holds at head + 1."""
+    pace: Pace
+    """The durations that hold at head + 1."""
     version: int
-    """Protocol version of height head + 1."""
-    version_head: int = 1
+    """Protocol version of height head + 1, as scheduled."""
+    version_head: int = GENESIS_VERSION
     """Protocol version of the head, whose certificate is checked by it."""
 
 
@@ -180,7 +185,10 @@ class TimerExpired(Struct, frozen=True):
 
 
 class PeerUp(Struct, frozen=True):
-    """The session with a validator stands."""
+    """The session with a validator or a guest stands.
+
+    After a change of the set it is said again of each guest, and of each new member that was a guest.
+    """
 
     peer: int
     now_ms: int
@@ -188,7 +196,7 @@ class PeerUp(Struct, frozen=True):
 
 
 class PeerDown(Struct, frozen=True):
-    """The session with a validator is lost."""
+    """The session with a validator or a guest is lost."""
 
     peer: int
     now_ms: int
@@ -199,6 +207,14 @@ class PoolChanged(Struct, frozen=True):
     """The pool became empty or non-empty."""
 
     has_transactions: bool
+    now_ms: int
+    wall_ms: int
+
+
+class RejoinDeclared(Struct, frozen=True, kw_only=True):
+    """The operator declares on chain that no other validator lies or lost data: the quarantine may end at
+    once (consensus 7)."""
+
     now_ms: int
     wall_ms: int
 
@@ -226,4 +242,5 @@ Event = (
     | PeerDown
     | PoolChanged
     | RequestOverdue
+    | RejoinDeclared
 )

@@ -7,7 +7,6 @@ join its certificate, and all others only show, by STATUS, who must sync.
 """
 
 from collections.abc import Sequence
-from typing import TypeVar
 
 from msgspec.structs import replace
 
@@ -27,15 +26,9 @@ from consensus.messages import (
     ViewChange,
     get_kind,
 )
-from consensus.state import NO_VIEW, Check, ProposalSlot, Waiting
+from consensus.patience import NEW_VIEW_COST, VIEW_CHANGE_COST, VOTE_COST, is_shunned, may_verify, shun
+from consensus.state import NO_VIEW, Check, ProposalSlot, Waiting, put
 from consensus.turn import Turn
-
-ValueT = TypeVar("ValueT")
-
-
-def put(slots: tuple[ValueT, ...], index: int, value: ValueT) -> tuple[ValueT, ...]:
-    """Return the slots with one of them replaced."""
-    return (*slots[:index], value, *slots[index + 1 :])
 
 
 def on_signed_message(turn: Turn, peer: int, message: OwnMessage) -> None:
@@ -45,7 +38,7 @@ def on_signed_message(turn: Turn, peer: int, message: OwnMessage) -> None:
     if message.signer >= state.n:
         turn.note("message_invalid", peer, f"{get_kind(message).name}: unknown signer")
         return
-    if is_shunned(turn, peer):
+    if is_shunned(turn, peer) or not state.is_version_known:
         return
     if message.signer == state.own_index and height == state.height:
         # At another height this index may be somebody else's; what I may have forgotten there STATUS shows.
@@ -62,9 +55,9 @@ def on_signed_message(turn: Turn, peer: int, message: OwnMessage) -> None:
     try:
         match message:
             case Prepare() | Commit():
-                _on_vote(turn, message)
+                _on_vote(turn, peer, message)
             case ViewChange():
-                _on_view_change(turn, message)
+                _on_view_change(turn, peer, message)
             case NewView():
                 _on_new_view(turn, peer, message)
             case Proposal():
@@ -73,26 +66,13 @@ def on_signed_message(turn: Turn, peer: int, message: OwnMessage) -> None:
         shun(turn, peer, "message_invalid", f"{get_kind(message).name} of {message.signer}: {error}")
 
 
-def is_shunned(turn: Turn, peer: int) -> bool:
-    """Tell whether a peer has just handed over something invalid: forging must not cost me a check each
-    time."""
-    invalid_ms = turn.state.peers[peer].invalid_ms
-    return invalid_ms >= 0 and turn.now_ms - invalid_ms < turn.state.config.answer_gap_ms
-
-
-def shun(turn: Turn, peer: int, code: str, detail: str) -> None:
-    """Note that a peer handed over something that does not hold."""
-    state = turn.state
-    turn.note(code, peer, detail)
-    known = replace(state.peers[peer], invalid_ms=turn.now_ms)
-    turn.state = replace(state, peers=put(state.peers, peer, known))
-
-
 def on_own_signature(turn: Turn, peer: int, message: OwnMessage) -> None:
     """Compare a signature of mine that a peer shows with my mark: above it, my votes are lost (consensus
     7)."""
     state = turn.state
     if get_position(message) <= state.mark or state.quarantine is not None:
+        return
+    if not may_verify(turn, peer, VOTE_COST):
         return
     try:
         checks.require_signature(state, message)
@@ -253,6 +233,8 @@ def _on_late_commit(turn: Turn, peer: int, message: Commit) -> None:
         return
     if any(index == message.signer for index, _ in held.votes):
         return
+    if not may_verify(turn, peer, VOTE_COST):
+        return
     votes = tuple(sorted((*held.votes, (message.signer, message.signature))))
     grown = replace(held, votes=votes)
     try:
@@ -263,7 +245,7 @@ def _on_late_commit(turn: Turn, peer: int, message: Commit) -> None:
     turn.state = replace(state, head_certificate=grown)
 
 
-def _on_vote(turn: Turn, message: Prepare | Commit) -> None:
+def _on_vote(turn: Turn, peer: int, message: Prepare | Commit) -> None:
     """Verify a vote and keep it, unless its slot holds one of this or a higher view."""
     state = turn.state
     slots: tuple[Prepare | Commit | None, ...]
@@ -272,18 +254,22 @@ def _on_vote(turn: Turn, message: Prepare | Commit) -> None:
     if held is not None and held.body.view >= message.body.view:
         _compare(turn, held, message)
         return
+    if not may_verify(turn, peer, VOTE_COST):
+        return
     checks.require_signature(state, message)
     notice_signed(turn, message)
     keep_vote(turn, message)
 
 
-def _on_view_change(turn: Turn, message: ViewChange) -> None:
+def _on_view_change(turn: Turn, peer: int, message: ViewChange) -> None:
     """Verify a VIEW-CHANGE with all it carries and keep it; an invalid one is dropped singly (pitfalls
     C4)."""
     state = turn.state
     held = state.view_changes[message.signer]
     if held is not None and held.body.view >= message.body.view:
         _compare(turn, held, message)
+        return
+    if not may_verify(turn, peer, VIEW_CHANGE_COST):
         return
     checks.require_view_change(state, message)
     notice_signed(turn, message)
@@ -298,7 +284,7 @@ def _on_new_view(turn: Turn, peer: int, message: NewView) -> None:
     if view < state.view or (view == state.view and state.is_normal):
         _compare(turn, state.new_view, message)
         return
-    if state.peers[message.signer].is_distrusted:
+    if state.peers[message.signer].is_distrusted or not may_verify(turn, peer, NEW_VIEW_COST):
         return
     checks.require_new_view_shape(state, message)
     try:
@@ -331,6 +317,8 @@ def _on_proposal(turn: Turn, peer: int, message: Proposal) -> None:
     held = state.proposal
     if held is not None and held.view == view and not _is_better_copy(held, peer, message):
         _compare(turn, held.message, message)
+        return
+    if not may_verify(turn, peer, VOTE_COST):
         return
     checks.require_proposal_content(state, message)
     checks.require_signature(state, message)

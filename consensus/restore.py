@@ -5,12 +5,11 @@ from msgspec.structs import replace
 
 from chain.certificate import Certificate
 from chain.types import Hash, View
-from chain.validators import ValidatorSet
+from chain.validators import find_index
 from consensus import rules
 from consensus.config import Config
 from consensus.events import BlockContent, HeadInfo, Restored, Start
 from consensus.guard_rules import get_position
-from consensus.inbox import put
 from consensus.messages import Commit, NewView, OwnMessage, Prepare, Prepared, Proposal, ViewChange
 from consensus.state import (
     NO_VIEW,
@@ -22,17 +21,17 @@ from consensus.state import (
     State,
     Timer,
     Waiting,
+    put,
 )
 
 NO_MARK = (-1, -1, -1)
 
 
-def find_index(validators: ValidatorSet, config: Config) -> int | None:
-    """Return my index in a set, or None if I am not in it."""
-    for index, validator in enumerate(validators):
-        if validator.key == config.key:
-            return index
-    return None
+def find_own_index(head: HeadInfo, config: Config) -> int | None:
+    """Return my index in the set that votes now; None outside it, and where I do not know the version."""
+    if head.version not in config.versions:
+        return None
+    return find_index(head.validators, config.key)
 
 
 def build_state(config: Config, start: Start) -> State:
@@ -50,7 +49,7 @@ def build_state(config: Config, start: Start) -> State:
 def _build_empty(config: Config, start: Start) -> State:
     head = start.head
     n = len(head.validators)
-    own_index = find_index(head.validators, config)
+    own_index = find_own_index(head, config)
     certified_view = View(head.certificate.view)
     return State(
         config=config,
@@ -64,6 +63,7 @@ def _build_empty(config: Config, start: Start) -> State:
         wants=certified_view,
         is_started=False,
         quarantine=start.quarantine,
+        is_rejoining=False,
         mark=NO_MARK,
         view_changes=(None,) * n,
         prepares=(None,) * n,
@@ -84,6 +84,7 @@ def _build_empty(config: Config, start: Start) -> State:
         has_transactions=start.has_transactions,
         is_idle_over=False,
         peers=_seed_peers(head),
+        guests=(),
         timers=(Timer(),) * len(TIMERS),
         is_view_timer_spent=False,
         lost_leader=-1,
@@ -94,20 +95,16 @@ def _build_empty(config: Config, start: Start) -> State:
 
 def _seed_peers(head: HeadInfo) -> tuple[Peer, ...]:
     """Return the peers with what C(head) shows: their COMMITs, which a restarted signer must be told of."""
-    if head.validators != head.validators_head:
-        return (Peer(),) * len(head.validators)
     certificate = head.certificate
-    signatures = dict(certificate.votes)
-    peers = []
-    for index in range(len(head.validators)):
-        signature = signatures.get(index)
-        if signature is None:
-            peers.append(Peer())
-            continue
-        body = rules.build_vote_body(head.version_head, certificate)
-        newest = Commit(body=body, signer=index, signature=signature)
-        peers.append(Peer(newest=newest, signed_view=certificate.view))
-    return tuple(peers)
+    body = rules.build_vote_body(head.version_head, certificate)
+    commits = {
+        head.validators_head[index].key: Commit(body=body, signer=index, signature=signature)
+        for index, signature in certificate.votes
+    }
+    return tuple(
+        Peer(newest=commits[validator.key], signed_view=certificate.view) if validator.key in commits else Peer()
+        for validator in head.validators
+    )
 
 
 def _compute_mark(restored: Restored) -> tuple[int, int, int]:

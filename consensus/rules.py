@@ -182,15 +182,36 @@ def get_head_hash(state: State) -> Hash:
 
 def compute_quarantine_end(state: State) -> Height | None:
     """Return H* + 3 once n-Q+f+1 others have shown a certified head after I started, else None (consensus
-    7)."""
-    heads = [
+    7).
+
+    None at the first height of a set too: what I may have signed there rests on a quorum of another set, which
+    those who answered need not have met (ADR 0023).
+    """
+    heads = _list_answered(state)
+    if state.head.validators != state.head.validators_head:
+        return None
+    if len(heads) < state.n - state.quorum + state.faults_max + 1:
+        return None
+    return Height(max(heads) + 3)
+
+
+def compute_rejoin_height(state: State) -> Height | None:
+    """Return the height behind the highest head that n-Q+1 others have shown, else None: where the operator
+    declared that only I am faulty, one of them knows the last block that I may have helped to decide, and my
+    second vote above it is the one fault that the protocol bears (consensus 7). Alone, there is nobody to ask."""
+    heads = _list_answered(state)
+    if len(heads) < min(state.n - state.quorum + 1, state.n - 1):
+        return None
+    return Height(max(heads, default=state.height - 1) + 1)
+
+
+def _list_answered(state: State) -> list[int]:
+    """Return the certified heads that others have shown since I started."""
+    return [
         peer.answered_head
         for index, peer in enumerate(state.peers)
         if index != state.own_index and peer.answered_head >= 0
     ]
-    if len(heads) < state.n - state.quorum + state.faults_max + 1:
-        return None
-    return Height(max(heads) + 3)
 
 
 def _collect(slots: Sequence[Prepare | Commit | None], view: View, block_hash: Hash) -> list[VoteSignature]:

@@ -5,6 +5,7 @@ place of an older one. Nothing here grows with time or with what a liar sends.
 """
 
 import enum
+from typing import TypeVar
 
 from msgspec import Struct
 
@@ -24,8 +25,17 @@ from consensus.messages import (
     ViewChange,
 )
 
+ValueT = TypeVar("ValueT")
+
 NO_VIEW = View(-1)
 """Below every view: nothing was signed yet."""
+GUESTS_MAX = 64
+"""Guests that a state remembers; a further one is told nothing of its own accord, and answered all the same."""
+
+
+def put(slots: tuple[ValueT, ...], index: int, value: ValueT) -> tuple[ValueT, ...]:
+    """Return the slots with one of them replaced."""
+    return (*slots[:index], value, *slots[index + 1 :])
 
 
 class Check(enum.Enum):
@@ -108,6 +118,10 @@ class Peer(Struct, frozen=True):
     """The newest message signed by it that I hold, of any height."""
     invalid_ms: int = -1
     """When it last handed me something that does not hold; honest peers never do. -1 for never."""
+    checks_spent: int = 0
+    """What it has cost me at this height to verify what it handed over, less what has grown again."""
+    checks_ms: int = -1
+    """When that was counted last."""
     has_evidence: bool = False
     """Evidence against it was recorded at this height; one is enough."""
     is_distrusted: bool = False
@@ -127,7 +141,7 @@ class State(Struct, frozen=True, kw_only=True):
 
     config: Config
     own_index: int | None
-    """My index in set(h); None outside it."""
+    """My index in set(h); None outside it, and where I do not know the protocol version of h."""
     boot_id: bytes
     nonce: bytes
 
@@ -145,6 +159,8 @@ class State(Struct, frozen=True, kw_only=True):
     """Q-1 others have answered my nonce."""
     quarantine: str | None
     """Why I may not sign."""
+    is_rejoining: bool
+    """The operator declared that only this node is faulty: the quarantine ends at the head of the others."""
     mark: tuple[int, int, int]
     """Position of the newest message that I signed or asked to sign, at any height."""
 
@@ -179,6 +195,8 @@ class State(Struct, frozen=True, kw_only=True):
     has_transactions: bool
     is_idle_over: bool
     peers: tuple[Peer, ...]
+    guests: tuple[int, ...]
+    """Connected guests by the runtime's numbers, ascending; index n + number names one."""
     timers: tuple[Timer, ...]
     """In the order of `TIMERS`."""
     is_view_timer_spent: bool
@@ -218,11 +236,16 @@ class State(Struct, frozen=True, kw_only=True):
     @property
     def activity(self) -> Activity:
         """Return whether this node votes; STATUS tells it."""
-        if self.own_index is None or self.head.version not in self.config.versions:
+        if self.own_index is None or not self.is_version_known:
             return Activity.FOLLOWING
         if self.quarantine is not None:
             return Activity.QUARANTINED
         return Activity.VOTING if self.is_started else Activity.STARTING
+
+    @property
+    def is_version_known(self) -> bool:
+        """Tell whether this build implements the protocol version of h (consensus 8, Version change)."""
+        return self.head.version in self.config.versions
 
     @property
     def connected(self) -> tuple[int, ...]:

@@ -31,7 +31,8 @@ from consensus.messages import (
     get_kind,
     has_bit,
 )
-from consensus.state import Check, Peer, State
+from consensus.patience import is_shunned, shun
+from consensus.state import Check, Peer, State, put
 from consensus.turn import Turn
 
 
@@ -82,7 +83,34 @@ def broadcast_status(turn: Turn) -> None:
     for index, peer in enumerate(state.peers):
         if peer.is_connected and index != state.own_index:
             turn.send_one(index, build_status(state, held, peer, turn.wall_ms))
+    if state.own_index is None:
+        # Who only follows may know nobody but guests: it is behind by every change of the set.
+        for number in state.guests:
+            send_guest_status(turn, state.n + number, bytes(16))
     turn.state = replace(state, status_ms=turn.now_ms, is_status_due=False)
+
+
+def send_guest_status(turn: Turn, to: int, nonce: bytes) -> None:
+    """Tell a guest where I stand; `nonce` is the one that it showed, zero if none."""
+    state = turn.state
+    turn.send_one(to, build_status(state, build_held(state), Peer(nonce=nonce), turn.wall_ms))
+
+
+def on_guest_status(turn: Turn, index: int, status: Status) -> None:
+    """Learn from the STATUS of somebody who is no member of set(h): whether it is ahead, and what it holds of
+    mine.
+
+    One that is behind, or that has not met me since I started, is told where I stand; two guests of each other
+    therefore come to rest. Nothing is remembered of it.
+    """
+    state = turn.state
+    if status.shown is not None:
+        _on_shown(turn, index, status.shown)
+    if status.certificate.height >= state.height:
+        if state.is_version_known:
+            turn.sync.append(CatchUp(height=state.height, peer=index))
+    elif status.certificate.height < state.head.certificate.height or status.echo != state.nonce:
+        send_guest_status(turn, index, status.nonce)
 
 
 def on_status(turn: Turn, index: int, status: Status) -> None:
@@ -104,7 +132,7 @@ def on_status(turn: Turn, index: int, status: Status) -> None:
     )
     _keep_peer(turn, index, peer)
     is_checked = False
-    if not inbox.is_shunned(turn, index):
+    if not is_shunned(turn, index):
         if status.shown is not None:
             _on_shown(turn, index, status.shown)
         is_checked = _on_certificate(turn, index, status)
@@ -164,6 +192,8 @@ def _on_certificate(turn: Turn, index: int, status: Status) -> bool:
     state = turn.state
     certificate = status.certificate
     try:
+        if certificate.height >= state.height and not state.is_version_known:
+            return False  # a block that I cannot execute
         if certificate.height > state.height:
             turn.sync.append(CatchUp(height=state.height, peer=index))
             return False
@@ -185,7 +215,7 @@ def _on_certificate(turn: Turn, index: int, status: Status) -> bool:
                 inbox.adopt_head_certificate(turn, certificate)
         return True
     except MessageInvalid as error:
-        inbox.shun(turn, index, "status_invalid", str(error))
+        shun(turn, index, "status_invalid", str(error))
         return False
 
 
@@ -193,21 +223,20 @@ def _on_shown(turn: Turn, index: int, shown: Shown) -> None:
     """Look at the newest signature of mine that a peer holds: above my mark, my votes are lost (consensus
     7)."""
     state = turn.state
-    own = state.own_index
-    if own is None or state.quarantine is not None:
+    if state.quarantine is not None:
         return
     kind = Kind(shown.kind)
     try:
         body = decode_body(kind, shown.body)
     except DecodeError as error:
-        inbox.shun(turn, index, "status_invalid", str(error))
+        shun(turn, index, "status_invalid", str(error))
         return
     position = (body.height, body.view, int(kind))
     if position <= state.mark:
         return
     signed = signing_bytes(kind=TAGS[kind], chain_id=state.config.chain_id, body=shown.body)
     if not state.config.verify(public_key=state.config.key, message=signed, signature=shown.signature):
-        inbox.shun(turn, index, "status_invalid", "shows a signature as mine that is not")
+        shun(turn, index, "status_invalid", "shows a signature as mine that is not")
         return
     inbox.enter_quarantine(turn, f"a peer shows my signature at {position}, above my mark {state.mark}")
 
@@ -220,7 +249,7 @@ def _note_answered_head(turn: Turn, index: int, height: int) -> None:
 
 
 def _keep_peer(turn: Turn, index: int, peer: Peer) -> None:
-    turn.state = replace(turn.state, peers=inbox.put(turn.state.peers, index, peer))
+    turn.state = replace(turn.state, peers=put(turn.state.peers, index, peer))
 
 
 def _compute_missing(

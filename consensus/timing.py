@@ -27,7 +27,7 @@ def get_timer(state: State, timer: TimerId) -> Timer:
 def compute_view_timeout(state: State) -> int:
     """Return min(base * 2^(v - u), cap) in ms, u the view of my C(h-1)."""
     doublings = min(max(state.view - state.head_certificate.view, 0), _DOUBLINGS_MAX)
-    return min(state.config.view_base_ms << doublings, state.config.view_cap_ms)
+    return min(state.head.pace.view_base_ms << doublings, state.head.pace.view_cap_ms)
 
 
 def has_work(state: State) -> bool:
@@ -120,7 +120,7 @@ def update_idle(turn: Turn) -> None:
     if state.is_idle_over or state.certified is not None:
         cancel_timer(turn, TimerId.IDLE)
         return
-    remaining_ms = state.head.wall_ms + state.config.idle_interval_ms - turn.wall_ms
+    remaining_ms = state.head.wall_ms + state.head.pace.idle_interval_ms - turn.wall_ms
     if remaining_ms <= 0:
         cancel_timer(turn, TimerId.IDLE)
         turn.state = replace(turn.state, is_idle_over=True, is_build_paused=False)

@@ -37,7 +37,7 @@ from consensus.messages import (
     hash_prepared,
     hash_view_change,
 )
-from consensus.state import NO_VIEW, Asked, Check, Justification, State
+from consensus.state import NO_VIEW, Asked, Check, Justification, State, put
 from consensus.turn import Turn
 
 ROUNDS_MAX = 8
@@ -108,7 +108,7 @@ def on_signed(turn: Turn, message: OwnMessage) -> None:
         return
     match message:
         case ViewChange():
-            slots = inbox.put(turn.state.view_changes, message.signer, message)
+            slots = put(turn.state.view_changes, message.signer, message)
             turn.state = replace(turn.state, view_changes=slots)
         case NewView():
             if message.body.view == turn.state.view and not turn.state.is_normal:
@@ -135,12 +135,13 @@ def _begin_voting(turn: Turn) -> None:
         turn.is_view_timer_reset = True
     if state.quarantine is None:
         return
-    end = rules.compute_quarantine_end(state)
+    end = rules.compute_rejoin_height(state) if state.is_rejoining else rules.compute_quarantine_end(state)
     if end is None or state.height < end or state.certified is not None:
         return
     turn.state = replace(
         state,
         quarantine=None,
+        is_rejoining=False,
         asked=Asked(),
         locked=None,
         locked_content=None,

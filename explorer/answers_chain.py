@@ -250,6 +250,19 @@ class ValidatorAnswer(Struct, frozen=True):
     address: str
     is_skipped: bool
     """Passed over as leader for some turns, because its last turn ended in a view change."""
+    rejoined_height: int | None
+    """Block in which its operator last declared that no other validator lies or lost data, to end its quarantine at
+    once; null where it never did."""
+
+
+class CandidateAnswer(Struct, frozen=True):
+    """A validator that was accepted and does not vote yet."""
+
+    organisation: str
+    key: str
+    address: str
+    is_ready: bool
+    """It has shown that it follows the chain, and waits for its turn: one change in a block."""
 
 
 class ValidatorsAnswer(Struct, frozen=True):
@@ -264,6 +277,8 @@ class ValidatorsAnswer(Struct, frozen=True):
     set_hash: str
     """As the header of the block before commits to it."""
     items: list[ValidatorAnswer]
+    candidates: list[CandidateAnswer]
+    """Validators that were accepted and do not vote yet."""
 
 
 class ValidatorConditionAnswer(Struct, frozen=True):
@@ -307,6 +322,40 @@ class ConsensusAnswer(Struct, frozen=True):
     """Transactions in this node's pool."""
     validators: list[ValidatorConditionAnswer]
     timers: list[TimerAnswer]
+
+
+class SignedBodyAnswer(Struct, frozen=True):
+    """One signed message of a proof of a fault."""
+
+    body: str
+    """Canonical bytes of the signed body, hex."""
+    signed: str
+    """Exactly what the signature covers (tag line, chain id, body), hex."""
+    signature: str
+    """Ed25519, hex."""
+
+
+class EvidenceAnswer(Struct, frozen=True):
+    """Proof of a fault: two messages of one position that one validator key signed."""
+
+    validator: str
+    """Validator key, hex: both signatures verify under it."""
+    organisation: str
+    """Who ran it at that height."""
+    height: int
+    view: int
+    kind: str
+    """view-change, new-view, proposal, prepare or commit: both are of this kind."""
+    found_at: str | None
+    """Wall time at which this node saw it."""
+    first: SignedBodyAnswer
+    second: SignedBodyAnswer
+
+
+class EvidencePage(Struct, frozen=True):
+    """All proofs that this node holds, by height."""
+
+    items: list[EvidenceAnswer]
 
 
 class LivenessAnswer(Struct, frozen=True):

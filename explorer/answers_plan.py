@@ -6,6 +6,7 @@ never the link between the two.
 
 from msgspec import UNSET, Struct, UnsetType
 
+from explorer.answers_review import ClaimReviewAnswer
 from explorer.pagination import Page
 from explorer.represent import Money
 
@@ -197,9 +198,13 @@ class MemberAnswer(Struct, frozen=True):
     day."""
     weight: int
     version: int
-    """Pinned rule version."""
+    """Rule version that the member signed last."""
+    version_in_force: int
+    """The one that holds for a diagnosis of today: that, or one at least as good that superseded it; the one signed
+    before, on the day of signing and while a change of pool is under way."""
     deposit_code: int
-    """Goes into the remittance text."""
+    remittance_text: str
+    """The deposit code as it is written into a transfer, with its check digit."""
     key: str
     """Signing key now."""
     since: str | None
@@ -297,6 +302,7 @@ class ClaimAnswer(Struct, frozen=True):
     paid: Money
     is_flagged: bool
     """Shares a bill with another claim."""
+    review: ClaimReviewAnswer
     withheld: list[str]
     """What the record holds and this answer does not: it would name the member (contract 6)."""
 
@@ -349,6 +355,8 @@ class SettlementAnswer(Struct, frozen=True):
     year_index: Money
     cases: int
     is_unfundable: bool
+    version: int
+    """Rule version whose caps held for the pool."""
     items: list[SettledItemAnswer]
     tree_root: str
     """Root of the sum tree on which the proofs hang, hex."""

@@ -2,6 +2,8 @@
 
 from msgspec import UNSET, Struct, UnsetType
 
+from explorer.represent import JsonObject
+
 
 class BatchItemAnswer(Struct, frozen=True):
     """What became of one transaction of a batch; items are independent."""
@@ -43,3 +45,32 @@ class BlobAnswer(Struct, frozen=True):
     bytes: int
     held_until: str | None
     """Wall time until which it waits for its transaction."""
+
+
+class PreparedAnswer(Struct, frozen=True):
+    """What to sign, and how to put the signature to it."""
+
+    tx_id: str
+    """Id that the transaction will have."""
+    signing_bytes: str
+    """Base64 of the exact bytes that the Ed25519 signature covers."""
+    signed_tx_prefix: str
+    """Base64 of what stands before the 64 bytes of the signature: prefix || signature is `signed_tx`."""
+    valid_until: str | None
+    """Last block time at which it may be included."""
+    signer: str
+    call: JsonObject
+    """The call as read back from the bytes."""
+
+
+class SimulatedAnswer(Struct, frozen=True):
+    """What a call would do now; nothing was kept, and a later block may decide otherwise."""
+
+    outcome: str
+    """success or failed."""
+    code: str
+    items: list[str]
+    """Codes of a batch's items, in order."""
+    events: list[JsonObject]
+    on_height: int
+    """Block on whose state it was tried."""

@@ -7,6 +7,8 @@
 Outside of it lies only the HTTP server, which bounds connections and headers (`node/http_server.py`).
 """
 
+from collections.abc import Sequence
+
 from fastapi import APIRouter, FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
@@ -22,8 +24,11 @@ from explorer.pages import build_pages_router
 from explorer.problems import ProblemError, ProblemWriter, convert_http_error, convert_validation_error
 from explorer.reader import ChainReader, NodeStatus
 from explorer.routes_chain import build_chain_router, build_transactions_router
+from explorer.routes_governance import build_governance_router
 from explorer.routes_health import build_health_router
 from explorer.routes_plan import build_money_router, build_plan_router
+from explorer.routes_rules import build_rules_router
+from explorer.routes_work import build_work_router
 from explorer.settings import API_VERSION, ExplorerSettings
 
 
@@ -32,9 +37,9 @@ def build_app(
     status: NodeStatus,
     *,
     settings: ExplorerSettings,
-    submit_router: APIRouter | None = None,
+    submit_routers: Sequence[APIRouter] = (),
 ) -> FastAPI:
-    """Return the application; `submit_router` is None on a node that takes no transactions."""
+    """Return the application; `submit_routers` are empty on a node that takes no transactions."""
     answering = Answering(reader, status, settings)
     problems = ProblemWriter(lambda: reader.get_head().height)
     # No generated pages and no redirects: both would load or believe things from outside (pitfalls A6, A13).
@@ -61,13 +66,16 @@ def build_app(
 
     for kind in (RequestValidationError, HTTPException, GongjiError):
         app.add_exception_handler(kind, answer_refusal)
-    if submit_router is not None:
-        app.include_router(submit_router)
+    for router in submit_routers:
+        app.include_router(router)
     for router in (
         build_transactions_router(answering),
         build_chain_router(answering),
         build_plan_router(answering),
+        build_rules_router(answering),
         build_money_router(answering),
+        build_work_router(answering),
+        build_governance_router(answering),
         build_health_router(answering),
     ):
         app.include_router(router)

@@ -4,10 +4,13 @@ from explorer.answers_chain import (
     BlockAnswer,
     BlockPage,
     BlockSummary,
+    CandidateAnswer,
     CertificateAnswer,
     ClockAnswer,
     ConditionAnswer,
     ConsensusAnswer,
+    EvidenceAnswer,
+    EvidencePage,
     HeaderAnswer,
     LimitsAnswer,
     LivenessAnswer,
@@ -15,6 +18,7 @@ from explorer.answers_chain import (
     MetaAnswer,
     ReadinessAnswer,
     ReceiptAnswer,
+    SignedBodyAnswer,
     TimerAnswer,
     TransactionAnswer,
     TransactionPage,
@@ -162,7 +166,11 @@ VALIDATORS = ValidatorsAnswer(
             checkpoint_key=KEY,
             address="127.0.0.1:7100",
             is_skipped=False,
+            rejoined_height=None,
         )
+    ],
+    candidates=[
+        CandidateAnswer(organisation="auditor-1", key=KEY, address="node5.example.org:8500", is_ready=False),
     ],
 )
 CONSENSUS = ConsensusAnswer(
@@ -210,3 +218,26 @@ BATCH = BatchAnswer(
     refused=1,
 )
 BLOB = BlobAnswer(hash=HASH, bytes=2_048, held_until=TIME)
+
+EVIDENCE = EvidencePage(
+    items=[
+        EvidenceAnswer(
+            validator=KEY,
+            organisation="auditor-2",
+            height=4_700,
+            view=2,
+            kind="prepare",
+            found_at=TIME,
+            first=SignedBodyAnswer(
+                body="9401cd125c02c420", signed="676f6e676a692f707265706172652f76310a", signature=SIGNATURE
+            ),
+            second=SignedBodyAnswer(
+                body="9401cd125c02c421", signed="676f6e676a692f707265706172652f76310a", signature=SIGNATURE
+            ),
+        )
+    ]
+)
+CHECKPOINT = (
+    f"log.example.org/{HASH}\n4711\nn4bQgYhMfWWaL+qgxVrQFaO/TxsrC4Is0V1sFbDwCgg=\n\n"
+    "\u2014 log.example.org/auditor-2 8mKcVg==\n"
+)

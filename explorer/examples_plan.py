@@ -23,6 +23,7 @@ from explorer.answers_plan import (
     SettlementPage,
     VersionAnswer,
 )
+from explorer.answers_review import ClaimReviewAnswer
 from explorer.examples_chain import CLAIM, HASH, KEY, MEMBER, PAGE
 from explorer.represent import build_money
 
@@ -128,7 +129,9 @@ MEMBER_ANSWER = MemberAnswer(
     written_status="sharing",
     weight=1,
     version=0,
+    version_in_force=0,
     deposit_code=17,
+    remittance_text="GJ174",
     key=KEY,
     since="2027-01-30",
     balance=build_money(9_655),
@@ -198,6 +201,14 @@ CLAIM_ANSWER = ClaimAnswer(
     granted=build_money(0),
     paid=build_money(0),
     is_flagged=False,
+    review=ClaimReviewAnswer(
+        card=None,
+        objections_open=0,
+        rechecks=1,
+        recheck_end=None,
+        notices_unconfirmed=0,
+        reaudit=None,
+    ),
     withheld=["member", "cause", "diagnosed_day", "evidence_root", "payee_kind", "asked_row"],
 )
 SETTLEMENTS = SettlementPage(
@@ -225,6 +236,7 @@ SETTLEMENTS = SettlementPage(
             year_index=build_money(0),
             cases=1,
             is_unfundable=False,
+            version=0,
             items=[
                 SettledItemAnswer(
                     claim=CLAIM,

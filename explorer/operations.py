@@ -6,7 +6,7 @@ stops the application at its start, so that nothing is served that is not docume
 
 from msgspec import Struct
 
-from explorer import examples_chain, examples_plan
+from explorer import examples_chain, examples_governance, examples_plan, examples_rules, examples_work
 
 READ_PROBLEMS = (
     "parameter_invalid",
@@ -35,6 +35,17 @@ SUBMIT_PROBLEMS = (
     "pool_full",
     "overloaded",
     "node_starting",
+    "no_ingress",
+    "internal",
+)
+PREPARE_PROBLEMS = (
+    "malformed",
+    "parameter_unknown",
+    "too_large",
+    "request_timeout",
+    "host_unknown",
+    "quota_exceeded",
+    "overloaded",
     "internal",
 )
 ETAG_HEADERS: dict[str, object] = {
@@ -86,9 +97,9 @@ def _one(example: Struct, description: str, *extra_problems: str) -> Operation:
     return Operation(answers=(note,), problems=(*READ_PROBLEMS, *extra_problems))
 
 
-def _many(example: Struct, description: str) -> Operation:
+def _many(example: Struct, description: str, *extra_problems: str) -> Operation:
     note = AnswerNote(description=description, example=example, headers=LINK_HEADERS)
-    return Operation(answers=(note,), problems=LIST_PROBLEMS)
+    return Operation(answers=(note,), problems=(*LIST_PROBLEMS, *extra_problems))
 
 
 OPERATIONS: dict[str, Operation] = {
@@ -111,13 +122,37 @@ OPERATIONS: dict[str, Operation] = {
     "getValidators": _one(examples_chain.VALIDATORS, "The set of the next height."),
     "listPlans": _many(examples_plan.PLANS, "A page of plans."),
     "getPlan": _one(examples_plan.PLAN, "The plan.", "not_found"),
+    "listRules": _many(examples_rules.RULES, "A page of versions.", "not_found"),
+    "getContract": _one(examples_rules.CONTRACT, "Protocol version, files and their hash.", "not_found"),
     "listMembers": _many(examples_plan.MEMBERS, "A page of members."),
     "getMember": _one(examples_plan.MEMBER_ANSWER, "The member.", "not_found"),
     "listClaims": _many(examples_plan.CLAIMS, "A page of claims."),
     "getClaim": _one(examples_plan.CLAIM_ANSWER, "The claim.", "not_found"),
     "listSettlements": _many(examples_plan.SETTLEMENTS, "A page of settlements."),
     "listPayouts": _many(examples_plan.PAYOUTS, "A page of instructions."),
+    "listDeposits": _many(examples_work.DEPOSITS, "A page of deposits.", "not_found"),
+    "listStatements": _many(examples_work.STATEMENTS, "A page of statements.", "not_found"),
+    "listInstructions": _many(
+        examples_work.READY, "A page of orders that the bank has not answered.", "not_found", "access_key_invalid"
+    ),
+    "listTasks": _many(examples_work.TASKS, "A page of tasks.", "not_found"),
+    "getCalendar": _one(examples_work.CALENDAR, "Notice, charge and other days.", "not_found"),
+    "listReminders": _many(examples_work.REMINDERS, "A page of members.", "not_found"),
+    "listProposals": _many(examples_governance.PROPOSALS, "A page of proposals."),
+    "getProposal": _one(examples_governance.PROPOSAL, "The proposal with every vote.", "not_found"),
+    "listOrganisations": _many(examples_governance.ORGANISATIONS, "A page of institutions."),
     "getConsensus": _one(examples_chain.CONSENSUS, "Height, view, phase, missing votes, timers."),
+    "listEvidence": _one(examples_chain.EVIDENCE, "All proofs that this node holds; anybody can verify them."),
+    "getCheckpoint": Operation(
+        answers=(
+            AnswerNote(
+                description="A C2SP signed note: origin, size and root of the log, and the lines of its signers.",
+                example=examples_chain.CHECKPOINT,
+                media_type="text/plain; charset=utf-8",
+            ),
+        ),
+        problems=(*PLAIN_PROBLEMS, "not_found"),
+    ),
     "getLiveness": Operation(
         answers=(AnswerNote(description="Alive.", example=examples_chain.LIVENESS),), problems=PLAIN_PROBLEMS
     ),
@@ -173,6 +208,14 @@ OPERATIONS: dict[str, Operation] = {
             }
         ),
     ),
+    "prepareTransaction": Operation(
+        answers=(AnswerNote(description="The bytes to sign.", example=examples_work.PREPARED),),
+        problems=PREPARE_PROBLEMS,
+    ),
+    "simulateTransaction": Operation(
+        answers=(AnswerNote(description="What the call would do.", example=examples_work.SIMULATED),),
+        problems=PREPARE_PROBLEMS,
+    ),
     "putBlob": Operation(
         answers=(
             AnswerNote(description="Held already.", example=examples_chain.BLOB),
@@ -190,6 +233,7 @@ OPERATIONS: dict[str, Operation] = {
             "pool_full",
             "overloaded",
             "node_starting",
+            "no_ingress",
             "internal",
         ),
     ),

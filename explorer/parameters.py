@@ -6,6 +6,7 @@ An unknown parameter, a number in another notation, a value out of range or an u
 
 import re
 from collections.abc import Callable
+from datetime import date
 from typing import Annotated
 
 from pydantic import (
@@ -20,12 +21,15 @@ from pydantic import (
 
 from chain.contract.claim_tables import CLAIM_STATUS_NAMES
 from chain.contract.custody_tables import INSTRUCTION_KIND_NAMES, INSTRUCTION_STATE_NAMES
+from chain.contract.governance_tables import PROPOSAL_STATUS_NAMES
 from chain.contract.tables import MEMBER_STATUS_NAMES
+from chain.genesis import ROLE_NAMES
 from chain.types import INT_MAX
 from explorer.pagination import CURSOR_CHARACTERS_MAX, ListQuery
 from explorer.privacy import PUBLIC_CALLS, WITHHELD_CALLS
 from explorer.settings import PAGE_LIMIT_DEFAULT, PAGE_LIMIT_MAX
 
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}\Z", re.ASCII)
 _DECIMAL = re.compile(r"(?:0|[1-9][0-9]{0,15})\Z", re.ASCII)
 # 2^53 - 1 has sixteen digits, so nothing longer is ever parsed (pitfalls A8, A12).
 
@@ -42,6 +46,8 @@ MEMBER_STATES = tuple(
     )
 )
 OUTCOME_NAMES = ("success", "failed")
+DEPOSIT_STATES = ("credited", "partly_unmatched", "unmatched", "returned")
+TASK_ROLES = (*ROLE_NAMES, "member", "juror")
 
 
 def _parse_decimal(value: object) -> object:
@@ -57,6 +63,13 @@ def _parse_flag(value: object) -> object:
         if value not in {"true", "false"}:
             raise ValueError("must be true or false")
         return value == "true"
+    return value
+
+
+def _check_date(value: str) -> str:
+    if not _DATE.match(value):
+        raise ValueError("must be a date YYYY-MM-DD")
+    date.fromisoformat(value)
     return value
 
 
@@ -102,6 +115,31 @@ PayoutState = Annotated[
     AfterValidator(_one_of(INSTRUCTION_STATE_NAMES)),
     WithJsonSchema({"type": "string", "enum": list(INSTRUCTION_STATE_NAMES)}),
 ]
+
+
+ProposalState = Annotated[
+    str,
+    AfterValidator(_one_of(PROPOSAL_STATUS_NAMES)),
+    WithJsonSchema({"type": "string", "enum": list(PROPOSAL_STATUS_NAMES)}),
+]
+RoleName = Annotated[
+    str,
+    AfterValidator(_one_of(ROLE_NAMES)),
+    WithJsonSchema({"type": "string", "enum": list(ROLE_NAMES)}),
+]
+DepositState = Annotated[
+    str,
+    AfterValidator(_one_of(DEPOSIT_STATES)),
+    WithJsonSchema({"type": "string", "enum": list(DEPOSIT_STATES)}),
+]
+ReadyState = Annotated[str, AfterValidator(_one_of(("ready",))), WithJsonSchema({"type": "string", "enum": ["ready"]})]
+TaskRole = Annotated[
+    str,
+    AfterValidator(_one_of(TASK_ROLES)),
+    WithJsonSchema({"type": "string", "enum": list(TASK_ROLES)}),
+]
+DayDate = Annotated[str, AfterValidator(_check_date), WithJsonSchema({"type": "string", "format": "date"})]
+"""A civil date of the plan's calendar, YYYY-MM-DD."""
 
 
 class NoQuery(BaseModel):
@@ -185,6 +223,65 @@ class SettlementsQuery(PageQuery):
     plan: Annotated[PlanName | None, Field(description="Only those of one plan.")] = None
     pool: Annotated[Decimal | None, Field(le=65_535, description="Number of the pool; needs `plan`.")] = None
     proofs: Annotated[Flag, Field(description="Whether to add the range proofs (6 to 9 kB each).")] = False
+
+
+class DepositsQuery(PageQuery):
+    """A request for deposits: bank facts, by account and booking day."""
+
+    account: Annotated[PlanName, Field(description="Custody account.")]
+    booking_day: Annotated[DayDate | None, Field(description="Only those booked on this day.")] = None
+    state: Annotated[DepositState | None, Field(description="What became of the money.")] = None
+    member: Annotated[HexId | None, Field(description="Only those credited to this member.")] = None
+
+
+class StatementsQuery(PageQuery):
+    """A request for the statements of an account, newest first."""
+
+    account: Annotated[PlanName, Field(description="Custody account.")]
+
+
+class ReadyQuery(PageQuery):
+    """A request for what the bank is to pay now, oldest first."""
+
+    plan: Annotated[PlanName, Field(description="Plan.")]
+    pool: Annotated[Decimal, Field(le=65_535, description="Number of the pool.")] = 0
+    state: Annotated[ReadyState, Field(description="`ready`; for the others see /v1/payouts.")] = "ready"
+
+
+class TasksQuery(PageQuery):
+    """A request for what somebody has to do, by due day."""
+
+    plan: Annotated[PlanName, Field(description="Plan.")]
+    role: Annotated[TaskRole | None, Field(description="Only what this role has to do.")] = None
+
+
+class CalendarQuery(ReadQuery):
+    """A request for the days ahead of a plan."""
+
+    plan: Annotated[PlanName, Field(description="Plan.")]
+    periods: Annotated[Decimal, Field(ge=1, le=24, description="How many periods ahead of each pool.")] = 4
+
+
+class RemindersQuery(PageQuery):
+    """A request for the members whose money runs out, poorest first."""
+
+    plan: Annotated[PlanName, Field(description="Plan.")]
+    pool: Annotated[Decimal, Field(le=65_535, description="Number of the pool.")] = 0
+    below: Annotated[
+        Decimal, Field(ge=1, le=2**31 - 1, description="Fen for each unit of weight; those who hold less are listed.")
+    ]
+
+
+class ProposalsQuery(PageQuery):
+    """A request for proposals, newest first."""
+
+    status: Annotated[ProposalState | None, Field(description="Status at the height that answers.")] = None
+
+
+class OrganisationsQuery(PageQuery):
+    """A request for the institutions of the consortium."""
+
+    role: Annotated[RoleName | None, Field(description="Only those of one role.")] = None
 
 
 class PayoutsQuery(PageQuery):

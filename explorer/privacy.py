@@ -17,12 +17,26 @@ PUBLIC_CALLS = frozenset(
         "member_apply", "account_verify", "index_issue", "member_admit", "member_refuse", "member_amend",
         "member_leave", "member_withdraw", "member_weight", "deposit_credit", "instruction_ack",
         "statement_post", "assessor_accept", "report_commit", "report_reveal", "certificate_attach",
-        "claim_decide", "claim_confirm", "batch_sign",
+        "claim_decide", "claim_confirm", "batch_sign", "assessor_decline", "objection_rule", "reaudit_report",
+        "deposit_match", "deposit_reverse", "cash_other", "instruction_unclaimed", "single_release", "fee_withdraw",
+        "void_open", "void_answer", "void_decide", "erasure_request", "erasure_receipt", "index_epoch_open",
+        "index_reissue", "ghost_audit_report",
+        "statement_resolve", "statement_object", "balance_confirm",
+        "account_change", "member_rekey_request", "member_rekey_veto", "member_rekey_recover", "guardian_hand_over",
+        "death_report", "death_revoke", "appeal_rule",
+        "rules_publish", "pause", "resume", "wind_down", "member_accept_rules",
+        "proposal_open", "proposal_vote", "org_key_revoke", "validator_ready", "rejoin",
     }
 )  # fmt: skip
 """Calls that name a member or a claim, never both."""
-WITHHELD_CALLS = frozenset({"claim_file"})
-"""Calls that name both, or are signed by the key of the member whose claim they name."""
+WITHHELD_CALLS = frozenset(
+    {
+        "claim_file", "claim_withdraw", "claim_payee", "claim_card", "objection_file", "appeal_file",
+        "ballot_commit", "ballot_reveal",
+    }
+)  # fmt: skip
+"""Calls that name both, or are signed by the key of the member whose claim they name; ballots, which say who judges
+whom; and the card of a notice, which is public for as long as the notice lasts and no longer."""
 CLAIM_FIELDS_WITHHELD = ("member", "cause", "diagnosed_day", "evidence_root", "payee_kind", "asked_row")
 """Fields of a claim's record that name the member or describe the person."""
 

@@ -123,6 +123,17 @@ class ChainSnapshot(Protocol):
         """Return the sums of the pool's sharing members with X >= x_from, zero where the pool has no tree
         yet."""
 
+    def read_leaf_at(self, pool: PoolKey, rank: int) -> tuple[int, bytes]:
+        """Return (X, pseudonym) of the leaf with this rank from 0, in the order of (X, pseudonym)."""
+
+    def scan_ready(
+        self, pool: PoolKey, *, start: bytes | None = None, is_reversed: bool = False
+    ) -> Iterator[tuple[bytes, int, bytes]]:
+        """Yield (position, day it was made, instruction id) of what the bank has not answered, oldest first.
+
+        `start` is a position: the scan begins behind it (before it, if reversed).
+        """
+
     def close(self) -> None:
         """Release it; nothing may be read afterwards."""
 
@@ -156,7 +167,7 @@ class ReadyCondition(Struct, frozen=True):
     """One condition of readiness."""
 
     name: str
-    """block_fresh, peers_quorum, disk_space or another of the node's."""
+    """block_fresh, peers_quorum, disk_space, voting, protocol_version or another of the node's."""
     is_met: bool
     detail: str
     """The values compared, for people."""
@@ -214,6 +225,33 @@ class ConsensusCondition(Struct, frozen=True):
     timers: tuple[TimerCondition, ...]
 
 
+class SignedBody(Struct, frozen=True):
+    """One signed message of a proof, without what was carried with it."""
+
+    body: bytes
+    """Canonical bytes of the signed body."""
+    signed: bytes
+    """Exactly what the signature covers: tag line, chain id, body."""
+    signature: bytes
+
+
+class EvidenceFound(Struct, frozen=True):
+    """Two messages of one position that one validator key signed: the proof that it, or who has its key, lied."""
+
+    key: bytes
+    """Validator key, 32 bytes."""
+    organisation: str
+    """Who ran it at that height."""
+    height: int
+    view: int
+    kind: str
+    """view-change, new-view, proposal, prepare or commit: both are of this kind."""
+    found_ms: int
+    """Wall time at which this node saw it."""
+    first: SignedBody
+    second: SignedBody
+
+
 class NodeStatus(Protocol):
     """The node's present condition; every call is quick and runs on the event loop."""
 
@@ -233,6 +271,12 @@ class NodeStatus(Protocol):
 
     def get_readiness(self) -> tuple[ReadyCondition, ...]:
         """Return the conditions of readiness, met and unmet."""
+
+    def get_checkpoint(self) -> bytes | None:
+        """Return the newest checkpoint that more than f validators signed (C2SP), None before the first."""
+
+    def list_evidence(self) -> tuple[EvidenceFound, ...]:
+        """Return the proofs of faults that this node holds, by height."""
 
     def render_metrics(self) -> tuple[bytes, str]:
         """Return the metrics and their media type."""

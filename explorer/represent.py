@@ -10,10 +10,18 @@ from typing import TypeAlias
 from msgspec import Struct
 
 from chain.catalogue import get_entry_by_number
+from chain.contract.appeal_tables import APPEAL_DECIDER_NAMES, APPEAL_SUBJECT_NAMES
+from chain.contract.claim_review_tables import OBJECTION_STATUS_NAMES, REAUDIT_OUTCOME_NAMES
 from chain.contract.claim_tables import CLAIM_STATUS_NAMES
+from chain.contract.clauses import CLAUSE_KIND_NAMES
 from chain.contract.custody_tables import INSTRUCTION_KIND_NAMES, INSTRUCTION_STATE_NAMES
+from chain.contract.governance_tables import PROPOSAL_STATUS_NAMES
+from chain.contract.money_tables import CASH_KIND_NAMES
+from chain.contract.person_tables import ERASURE_SCOPE_NAMES, VOID_STAGE_NAMES
 from chain.contract.settlement_tables import PERIOD_STATUS_NAMES
 from chain.contract.tables import MEMBER_STATUS_NAMES, PLAN_STATUS_NAMES
+from chain.contract.wind_tables import END_CAUSE_NAMES
+from chain.genesis import ROLE_NAMES
 
 CURRENCY = "CNY"
 SCALE = 2
@@ -30,6 +38,8 @@ JsonObject: TypeAlias = dict[str, object]
 CAUSE_NAMES = ("illness", "accident")
 HOLDER_NAMES = ("self", "guardian", "estate")
 SOURCE_NAMES = ("hospital", "e_bill", "visit")
+UNPAID_NAMES = ("carry", "end")
+SEX_NAMES = ("not_said", "male", "female")
 FINDING_NAMES = ("not_fulfilled", "fulfilled")
 ITEM_KIND_NAMES = ("aid", "share_refund")
 
@@ -39,7 +49,9 @@ MONEY_FIELDS = frozenset(
         "granted", "fee", "cost", "collected", "carry_before", "carry_after", "part_paid",
         "expected_closing", "arrears", "rest_carried", "rest_ended", "carry", "residue", "share", "cash",
         "returned", "shares_paid", "entry_index", "index_after", "index_before", "per", "per_max",
-        "share_index", "rest", "refund",
+        "share_index", "rest", "refund", "owed",
+        "cap_per_case_fen", "cap_per_period_fen", "cap_per_year_fen", "deposit_min_fen", "deposit_max_fen",
+        "severe_fen", "mild_fen",
     }
 )  # fmt: skip
 """Integers in fen, the share index and charges per unit included."""
@@ -49,6 +61,13 @@ NUMBER_FIELDS = frozenset(
         "row", "asked_row", "period", "attempt", "version", "number", "units", "members", "cases",
         "height", "count", "x", "rem", "units_at_notice", "members_at_notice", "settlement", "escalation",
         "carried", "weight_before", "span", "claims", "stage", "due_kind",
+        "port", "value", "value_before", "index", "set_size",
+        "age_from_years", "age_to_years", "province", "disease_group", "people_min", "rechecks", "reports",
+        "left", "draw", "sample_size", "found", "bound_ppm", "round", "jurors", "eligible",
+        "utc_offset_minutes", "notice_days_of_month", "charge_days_of_month", "notice_full_days_min", "fee_bp",
+        "grace_periods", "carry_periods_max", "members_min", "launch_days", "jury_size", "waiting_days",
+        "claim_window_days", "age_min_days", "age_limit_years", "successor", "from_pool",
+        "rank_offset", "committed", "votes", "upheld", "missing",
     }
 )  # fmt: skip
 """Plain integers: counts, numbers, indexes."""
@@ -58,8 +77,16 @@ ENUM_FIELDS: dict[str, tuple[str, ...]] = {
     "cause": CAUSE_NAMES,
     "holder_kind": HOLDER_NAMES,
     "payee_kind": HOLDER_NAMES,
+    "role": ROLE_NAMES,
+    "scope": ERASURE_SCOPE_NAMES,
+    "unpaid": UNPAID_NAMES,
+    "end_cause": END_CAUSE_NAMES,
+    "sex": SEX_NAMES,
     "source": SOURCE_NAMES,
     "finding": FINDING_NAMES,
+    "subject": APPEAL_SUBJECT_NAMES,
+    "appeal_subject": APPEAL_SUBJECT_NAMES,
+    "decider": APPEAL_DECIDER_NAMES,
 }
 """Integers that name something, by field."""
 STATUS_FIELDS = frozenset({"status", "state", "kind"})
@@ -67,12 +94,20 @@ STATUS_FIELDS = frozenset({"status", "state", "kind"})
 _SUBJECT_ENUMS: dict[tuple[str, str], tuple[str, ...]] = {
     ("member", "status"): MEMBER_STATUS_NAMES,
     ("claim", "status"): CLAIM_STATUS_NAMES,
+    ("objection", "status"): OBJECTION_STATUS_NAMES,
+    ("reaudit", "state"): REAUDIT_OUTCOME_NAMES,
+    ("void", "state"): VOID_STAGE_NAMES,
     ("plan", "status"): PLAN_STATUS_NAMES,
+    ("proposal", "status"): PROPOSAL_STATUS_NAMES,
     ("period", "status"): PERIOD_STATUS_NAMES,
     ("instruction", "kind"): INSTRUCTION_KIND_NAMES,
     ("instruction", "state"): INSTRUCTION_STATE_NAMES,
     ("instruction", "status"): INSTRUCTION_STATE_NAMES,
     ("item", "kind"): ITEM_KIND_NAMES,
+    ("rules", "kind"): CLAUSE_KIND_NAMES,
+    ("cash", "kind"): CASH_KIND_NAMES,
+    ("statement", "kind"): CASH_KIND_NAMES,
+    ("payment", "kind"): INSTRUCTION_KIND_NAMES,
 }
 
 
@@ -135,7 +170,9 @@ def _represent(name: str, value: object, *, subject: str) -> object:
         case int():
             return represent_integer(name, value, subject=subject)
         case Struct():
-            return represent_fields(value, subject=subject)
+            tag = value.__struct_config__.tag
+            kind = {"kind": tag} if isinstance(tag, str) else {}
+            return {**kind, **represent_fields(value, subject=subject)}
         case tuple():
             return [_represent(name, item, subject=subject) for item in value]
         case _:

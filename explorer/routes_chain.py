@@ -8,12 +8,12 @@ from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import Response
 
 from chain.block import hash_header
-from chain.certificate import PROTOCOL_VERSION
 from chain.checkpoint import build_origin
 from chain.clock import get_scale, to_block_ms
 from chain.contract.tables import PLANS
 from chain.genesis import compute_chain_id
 from chain.layout import parse_place, place
+from chain.round_record import PROTOCOL, get_protocol_version
 from chain.transaction import TRANSACTION_BYTES_MAX
 from chain.types import TxId
 from explorer.answering import Answer, Answering
@@ -47,7 +47,6 @@ def build_chain_router(answering: Answering) -> APIRouter:
     """Return the routes of the chain itself."""
     router = APIRouter(prefix="/v1", tags=["chain"])
     genesis = answering.reader.genesis
-    roles = {organisation.name: organisation.role for organisation in genesis.organisations}
 
     @router.get("/meta", operation_id="getMeta", summary="What this chain and this node are")
     async def get_meta(request: Request, query: Annotated[ReadQuery, Query()]) -> Response:
@@ -72,7 +71,7 @@ def build_chain_router(answering: Answering) -> APIRouter:
 
     @router.get("/validators", operation_id="getValidators", summary="Who votes on the next height")
     async def get_validators(request: Request, query: Annotated[ReadQuery, Query()]) -> Response:
-        return await answering.read(request, query, lambda snapshot: Answer(body=build_validators(snapshot, roles)))
+        return await answering.read(request, query, lambda snapshot: Answer(body=build_validators(snapshot)))
 
     return router
 
@@ -126,7 +125,7 @@ def _read_meta(answering: Answering, snapshot: ChainSnapshot) -> Answer:
             genesis_hash=hash_header(require_block(snapshot, 0).header).hex(),
             chain_name=genesis.name,
             log_origin=build_origin(domain=genesis.domain, chain_id=chain_id),
-            protocol_version=PROTOCOL_VERSION,
+            protocol_version=get_protocol_version(require(snapshot, PROTOCOL), snapshot.head.height + 1),
             software_version=answering.settings.software_version,
             api_version=API_VERSION,
             height=snapshot.head.height,

@@ -10,16 +10,22 @@ from explorer.answering import CACHE_MOVING, JSON_MEDIA_TYPE, Answer, Answering
 from explorer.answers_chain import (
     ConditionAnswer,
     ConsensusAnswer,
+    EvidenceAnswer,
+    EvidencePage,
     LivenessAnswer,
     ReadinessAnswer,
+    SignedBodyAnswer,
     TimerAnswer,
     ValidatorConditionAnswer,
 )
 from explorer.parameters import NoQuery, ReadQuery
 from explorer.problems import ProblemError
-from explorer.reader import ChainSnapshot, ConsensusCondition
+from explorer.reader import ChainSnapshot, ConsensusCondition, EvidenceFound, SignedBody
+from explorer.represent import format_time
 
 NO_STORE = {"cache-control": "no-store"}
+NOTE_MEDIA_TYPE = "text/plain; charset=utf-8"
+"""Of a C2SP signed note."""
 
 
 def build_health_router(answering: Answering) -> APIRouter:
@@ -58,6 +64,22 @@ def build_health_router(answering: Answering) -> APIRouter:
 
         return await answering.read(request, query, read)
 
+    @router.get("/v1/evidence", operation_id="listEvidence", summary="Proofs of faults: a validator signed twice")
+    async def list_evidence(request: Request, query: Annotated[ReadQuery, Query()]) -> Response:
+        def read(snapshot: ChainSnapshot) -> Answer:
+            del snapshot
+            return Answer(body=EvidencePage(items=[_build_evidence(item) for item in answering.status.list_evidence()]))
+
+        return await answering.read(request, query, read)
+
+    @router.get("/log/checkpoint", operation_id="getCheckpoint", summary="Newest cosigned checkpoint of the log")
+    async def get_checkpoint(query: Annotated[NoQuery, Query()]) -> Response:
+        del query
+        note = answering.status.get_checkpoint()
+        if note is None:
+            raise ProblemError("not_found", values={"checkpoint": "none has been signed by more than f validators yet"})
+        return Response(note, media_type=NOTE_MEDIA_TYPE, headers={"cache-control": CACHE_MOVING})
+
     @router.get("/metrics", operation_id="getMetrics", summary="Metrics in the text format of Prometheus")
     async def get_metrics(query: Annotated[NoQuery, Query()]) -> Response:
         del query
@@ -65,6 +87,23 @@ def build_health_router(answering: Answering) -> APIRouter:
         return Response(body, headers={"content-type": media_type, "cache-control": CACHE_MOVING})
 
     return router
+
+
+def _build_evidence(found: EvidenceFound) -> EvidenceAnswer:
+    return EvidenceAnswer(
+        validator=found.key.hex(),
+        organisation=found.organisation,
+        height=found.height,
+        view=found.view,
+        kind=found.kind,
+        found_at=format_time(found.found_ms),
+        first=_build_signed(found.first),
+        second=_build_signed(found.second),
+    )
+
+
+def _build_signed(message: SignedBody) -> SignedBodyAnswer:
+    return SignedBodyAnswer(body=message.body.hex(), signed=message.signed.hex(), signature=message.signature.hex())
 
 
 def _build_consensus(condition: ConsensusCondition) -> ConsensusAnswer:

@@ -16,7 +16,7 @@ from chain.contract.custody_tables import (
     InstructionRecord,
 )
 from chain.contract.settlement_tables import SETTLEMENT, SettlementRecord
-from chain.contract.tables import MEMBER, PLAN, VERSION, MemberRecord, PlanRecord
+from chain.contract.tables import MEMBER, PLAN, POOL, VERSION, MemberRecord, PlanRecord
 from chain.state import KeyPart, Table
 from explorer.answering import Answer, Answering
 from explorer.answers_plan import (
@@ -50,6 +50,7 @@ from explorer.views_plan import (
     build_plan,
     build_plan_summary,
 )
+from explorer.views_review import read_review
 
 V = TypeVar("V", bound=Struct)
 
@@ -104,7 +105,7 @@ def build_plan_router(answering: Answering) -> APIRouter:
             record = snapshot.read(CLAIM, claim_id)
             if record is None:
                 raise ProblemError("not_found", values={"claim": claim})
-            return Answer(body=build_claim(claim_id, record))
+            return Answer(body=build_claim(claim_id, record, read_review(snapshot, claim_id)))
 
         return await answering.read(request, query, read)
 
@@ -154,7 +155,9 @@ def _read_plans(answering: Answering, query: PageQuery, snapshot: ChainSnapshot)
     items = []
     for record, plan in window.rows:
         name = str(record.parts[0])
-        items.append(build_plan_summary(name, plan, require(snapshot, VERSION, name, plan.versions - 1).terms))
+        # A disclosed version may never come into force.
+        version = require(snapshot, POOL, name, 0).version
+        items.append(build_plan_summary(name, plan, require(snapshot, VERSION, name, version).terms))
     return Answer(body=PlanPage(items=items, page=window.page), page=window.page)
 
 

@@ -5,6 +5,8 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
+from explorer.access import NO_ACCESS_KEYS, AccessKeys
+
 API_VERSION = "1"
 PAGE_LIMIT_DEFAULT = 50
 PAGE_LIMIT_MAX = 500
@@ -47,6 +49,15 @@ class HttpLimits(Struct, frozen=True):
     """Requests waiting for their turn to read; more is 503 with Retry-After."""
 
 
+class ContractSource(Struct, frozen=True):
+    """The contract's source as the node was started from it."""
+
+    source_hash: str
+    """SHA-256 of the lines "<sha256>  <path>", each with a line feed."""
+    files: tuple[tuple[str, str], ...]
+    """(path below the top of the repository, SHA-256 in hex), by path."""
+
+
 class ExplorerSettings(Struct, frozen=True):
     """What a node tells its web server."""
 
@@ -61,5 +72,9 @@ class ExplorerSettings(Struct, frozen=True):
     """The wall clock, for the clock scale and the age of the head."""
     get_monotonic_ns: Callable[[], int] = time.monotonic_ns
     """The clock of the token buckets and of the time that requests take."""
+    contract: ContractSource | None = None
+    """What /v1/contract shows; None: this server does not know (404)."""
+    access: AccessKeys = NO_ACCESS_KEYS
+    """Keys that open what is not public."""
     observe: Callable[[str, str, int, int], None] | None = None
     """Called after each request with method, path of the route, status and microseconds: for the metrics."""

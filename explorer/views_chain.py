@@ -11,6 +11,8 @@ from chain.block import Header, hash_header
 from chain.certificate import Certificate
 from chain.codec import encode
 from chain.contract.events import Event
+from chain.contract.governance_tables import CANDIDATE, CONSORTIUM, REJOIN, VALIDATOR_SET
+from chain.contract.tables import ORGANISATION
 from chain.errors import DecodeError, StoreError
 from chain.genesis import ROLE_NAMES
 from chain.receipt import build_log_entry
@@ -22,6 +24,7 @@ from chain.validators import ValidatorSet, compute_faults_max, compute_quorum, h
 from explorer.answers_chain import (
     BlockAnswer,
     BlockSummary,
+    CandidateAnswer,
     CertificateAnswer,
     HeaderAnswer,
     LogAnswer,
@@ -60,16 +63,17 @@ def require_block(snapshot: ChainSnapshot, height: int) -> BlockRecord:
 
 
 def find_validators(snapshot: ChainSnapshot, genesis_set: ValidatorSet, height: int) -> ValidatorSet | None:
-    """Return set(height): the one whose hash the header before commits to, None where this node holds it no
-    more."""
+    """Return set(height), to whose hash the header before commits; None for block 0, on which nobody votes.
+
+    The state archives every set but that of genesis, so that old certificates stay provable.
+    """
     if height == 0:
         return None
     wanted = require_block(snapshot, height - 1).header.next_validators_hash
-    sets = require(snapshot, VALIDATORS)
-    for candidate in (sets.next_set, sets.this_set, genesis_set):
-        if hash_validators(candidate) == wanted:
-            return candidate
-    return None
+    if hash_validators(genesis_set) == wanted:
+        return genesis_set
+    archived = snapshot.read(VALIDATOR_SET, wanted)
+    return None if archived is None else archived.validators
 
 
 def get_certificate(snapshot: ChainSnapshot, height: int) -> tuple[Certificate, bool]:
@@ -313,8 +317,8 @@ def build_receipt(snapshot: ChainSnapshot, entry: Entry, genesis_set: ValidatorS
 # --- validators ---------------------------------------------------------------------------------------------
 
 
-def build_validators(snapshot: ChainSnapshot, roles: dict[str, int]) -> ValidatorsAnswer:
-    """Return set(head + 1); `roles` gives each organisation's role number."""
+def build_validators(snapshot: ChainSnapshot) -> ValidatorsAnswer:
+    """Return set(head + 1), and who may join it."""
     validators = require(snapshot, VALIDATORS).next_set
     skipped = {skip.key for skip in require(snapshot, ROUND).skips}
     return ValidatorsAnswer(
@@ -326,12 +330,44 @@ def build_validators(snapshot: ChainSnapshot, roles: dict[str, int]) -> Validato
             ValidatorAnswer(
                 index=index,
                 organisation=validator.organisation,
-                role=ROLE_NAMES[roles[validator.organisation]],
+                role=_get_role(snapshot, validator.organisation),
                 key=validator.key.hex(),
                 checkpoint_key=validator.checkpoint_key.hex(),
                 address=validator.address,
                 is_skipped=validator.key in skipped,
+                rejoined_height=_get_rejoin_height(snapshot, validator.key),
             )
             for index, validator in enumerate(validators)
         ],
+        candidates=_list_candidates(snapshot),
     )
+
+
+def _get_role(snapshot: ChainSnapshot, name: str) -> str:
+    organisation = snapshot.read(ORGANISATION, name)
+    if organisation is None:
+        raise StoreError(f"the state has no organisation {name}")
+    return ROLE_NAMES[organisation.role]
+
+
+def _get_rejoin_height(snapshot: ChainSnapshot, key: bytes) -> int | None:
+    record = snapshot.read(REJOIN, key)
+    return None if record is None else record.recorded_height
+
+
+def _list_candidates(snapshot: ChainSnapshot) -> list[CandidateAnswer]:
+    consortium = snapshot.read(CONSORTIUM)
+    found = []
+    for key in () if consortium is None else consortium.candidates:
+        candidate = snapshot.read(CANDIDATE, key)
+        if candidate is not None:
+            validator = candidate.validator
+            found.append(
+                CandidateAnswer(
+                    organisation=validator.organisation,
+                    key=key.hex(),
+                    address=validator.address,
+                    is_ready=candidate.is_ready,
+                )
+            )
+    return found

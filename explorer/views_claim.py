@@ -13,6 +13,7 @@ from explorer.answers_plan import (
     SettledItemAnswer,
     SettlementAnswer,
 )
+from explorer.answers_review import ClaimReviewAnswer
 from explorer.privacy import CLAIM_FIELDS_WITHHELD, is_payee_withheld
 from explorer.represent import (
     FINDING_NAMES,
@@ -46,7 +47,7 @@ def build_claim_summary(claim_id: bytes, claim: ClaimRecord) -> ClaimSummary:
     )
 
 
-def build_claim(claim_id: bytes, claim: ClaimRecord) -> ClaimAnswer:
+def build_claim(claim_id: bytes, claim: ClaimRecord, review: ClaimReviewAnswer) -> ClaimAnswer:
     """Return one claim: its path and its signers, never whose it is."""
     certificate = claim.certificate
     return ClaimAnswer(
@@ -71,6 +72,7 @@ def build_claim(claim_id: bytes, claim: ClaimRecord) -> ClaimAnswer:
         granted=build_money(claim.granted),
         paid=build_money(claim.paid),
         is_flagged=claim.is_flagged,
+        review=review,
         withheld=list(CLAIM_FIELDS_WITHHELD),
     )
 
@@ -128,6 +130,7 @@ def build_settlement(
         year_index=build_money(record.year_index),
         cases=record.cases,
         is_unfundable=record.is_unfundable,
+        version=record.version,
         items=[
             SettledItemAnswer(
                 claim=item.claim.hex(),

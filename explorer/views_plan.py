@@ -8,6 +8,7 @@ from msgspec import UNSET, Struct
 
 from chain.contract.context import compute_day
 from chain.contract.custody_tables import ACCOUNT
+from chain.contract.deposit_code import format_deposit_code
 from chain.contract.shares import (
     compute_shares_paid,
     get_arrears,
@@ -28,7 +29,8 @@ from chain.contract.tables import (
     PoolRecord,
     VersionRecord,
 )
-from chain.contract.terms import PlanTerms
+from chain.contract.terms import Benefit, PlanTerms
+from chain.contract.version_tables import get_pin
 from explorer.answers_plan import (
     BenefitAnswer,
     CountAnswer,
@@ -89,6 +91,12 @@ class PoolReader:
             terms = self._terms[plan, version] = require(self._snapshot, VERSION, plan, version).terms
         return terms
 
+    def get_version_in_force(self, member_id: bytes, member: MemberRecord) -> int:
+        """Return the rule version under which a diagnosis of today would be claimed for."""
+        terms = self.get_terms(member.plan, self.get_pool(member.plan, member.pool).version).pool
+        today = compute_day(self._snapshot.head.timestamp_ms, terms.utc_offset_minutes)
+        return get_pin(self._state, member_id, member, today).version
+
     def compute_condition(self, member: MemberRecord) -> MemberCondition:
         """Return what the member owns, owes and is covered for at this height (contract 3.3, 3.6)."""
         pool = self.get_pool(member.plan, member.pool)
@@ -137,7 +145,7 @@ def build_plan_summary(plan: str, record: PlanRecord, terms: PlanTerms) -> PlanS
 def build_plan(snapshot: ChainSnapshot, plan: str, record: PlanRecord) -> PlanAnswer:
     """Return a plan with all its versions and pools."""
     versions = [require(snapshot, VERSION, plan, number) for number in range(record.versions)]
-    newest = versions[-1].terms
+    newest = versions[require(snapshot, POOL, plan, 0).version].terms
     return PlanAnswer(
         plan=plan,
         name=newest.name,
@@ -157,28 +165,34 @@ def _build_version(number: int, record: VersionRecord) -> VersionAnswer:
     terms = record.terms
     return VersionAnswer(
         version=number,
-        active_from=format_day(record.active_day),
+        active_from=format_set_day(record.active_day),
         rules_hash=record.terms_hash.hex(),
-        pool_terms=_build_pool_terms(terms),
+        pool_terms=build_pool_terms(terms),
         waiting_days=terms.pinned.waiting_days,
         claim_window_days=terms.pinned.claim_window_days,
         age_min_days=terms.pinned.age_min_days,
         age_limit_years=terms.pinned.age_limit_years,
-        benefits=[
-            BenefitAnswer(
-                row=2 * band + is_mild,
-                age_from_years=benefit.age_from_years,
-                age_to_years=benefit.age_to_years,
-                grade=("severe", "mild")[is_mild],
-                amount=build_money(benefit.mild_fen if is_mild else benefit.severe_fen),
-            )
-            for band, benefit in enumerate(terms.pinned.benefits)
-            for is_mild in range(2)
-        ],
+        benefits=build_benefits(terms.pinned.benefits),
     )
 
 
-def _build_pool_terms(terms: PlanTerms) -> PoolTermsAnswer:
+def build_benefits(benefits: tuple[Benefit, ...]) -> list[BenefitAnswer]:
+    """Return the rows of a benefit table, numbered as claims name them."""
+    return [
+        BenefitAnswer(
+            row=2 * band + is_mild,
+            age_from_years=benefit.age_from_years,
+            age_to_years=benefit.age_to_years,
+            grade=("severe", "mild")[is_mild],
+            amount=build_money(benefit.mild_fen if is_mild else benefit.severe_fen),
+        )
+        for band, benefit in enumerate(benefits)
+        for is_mild in range(2)
+    ]
+
+
+def build_pool_terms(terms: PlanTerms) -> PoolTermsAnswer:
+    """Return what all members of a pool share."""
     pool = terms.pool
     return PoolTermsAnswer(
         utc_offset_minutes=pool.utc_offset_minutes,
@@ -266,7 +280,9 @@ def build_member(pools: PoolReader, member_id: bytes, member: MemberRecord) -> M
         written_status=MEMBER_STATUS_NAMES[member.status],
         weight=member.weight,
         version=member.version,
+        version_in_force=pools.get_version_in_force(member_id, member),
         deposit_code=member.deposit_code,
+        remittance_text=format_deposit_code(member.deposit_code),
         key=member.key.hex(),
         since=format_day(member.since_day),
         balance=build_money(condition.balance),

@@ -1,67 +1,62 @@
 """Wire the parts of a node together: who calls whom."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Sequence
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import assert_never
 
 from chain.block import Block
+from chain.certificate import SUPPORTED_VERSIONS
 from chain.codec import encode
-from chain.errors import GongjiError, InvariantViolation, StoreError
 from chain.genesis import Genesis
 from chain.mempool import Mempool, PoolLimits
 from chain.transaction import Transaction
 from chain.types import Hash
+from chain.validators import Validator, find_index
 from consensus.config import Config
-from consensus.events import BlockContent, Received, Restored, Start
-from consensus.events import PeerDown as CorePeerDown
-from consensus.events import PeerUp as CorePeerUp
-from consensus.messages import Complaint, Kind, decode_message
-from explorer.app import build_app
-from explorer.settings import ExplorerSettings, HttpLimits
+from consensus.events import BlockContent, Restored, Start
+from consensus.messages import Activity
 from node.blob_pool import BlobPool
 from node.block_work import BlockWorker, build_content_of_block
+from node.candidacy import Candidacy
 from node.candidates import Candidates
 from node.catching_up import CatchingUp
 from node.clock import SystemClock
 from node.condition import NodeCondition
 from node.config import NodeConfig, parse_address
 from node.cosigner import Cosigner
+from node.evidence import EvidenceStore
 from node.fetching import Fetching
-from node.follower import Follower
+from node.follower import Follower, list_organisation_keys
 from node.gossip import Gossip
 from node.head import build_head
-from node.http_server import ConnectionLimits, RestServer, build_server
+from node.identities import load_validator_card
 from node.intake import Intake
-from node.keys import load_secret
-from node.logs import LogThrottle, get_logger
+from node.logs import get_logger
 from node.metrics import NodeMetrics
+from node.peers import PeerTable
 from node.ports import Clock, PeerNetwork
-from node.reader import StoreReader
+from node.reception import Reception
 from node.runtime import Runtime
 from node.serving import Serving
 from node.signer import Signer
 from node.storage import Storage
-from node.submit_api import build_submit_router
 from node.waiting import Waiters
-from node.wire import BLOBS, CHECKPOINT, CONSENSUS_FIRST, TRANSACTIONS, Blobs, build_frame_kinds
-from p2p import ConnectionRefused, EventHandler, FrameReceived, Mesh, MeshConfig, PeerDown, PeerEntry, PeerUp
+from node.wire import BLOBS, Blobs, build_frame_kinds
 from p2p import Event as MeshEvent
+from p2p import EventHandler, Mesh, MeshConfig, PeerEntry
+from p2p.handshake import INDEX_MAX
 
 SOFTWARE = f"gongji/{version('gongji')}"
-REFUSED_LOG_MS = 10_000
 
 
-BuildNetwork = Callable[[NodeConfig, Genesis, MeshConfig, EventHandler], PeerNetwork]
+BuildNetwork = Callable[[MeshConfig, Sequence[PeerEntry], EventHandler], PeerNetwork]
 """Make the network layer: of sockets, or simulated."""
 
 
-def build_mesh(config: NodeConfig, genesis: Genesis, mesh_config: MeshConfig, on_event: EventHandler) -> PeerNetwork:
+def build_mesh(mesh_config: MeshConfig, peers: Sequence[PeerEntry], on_event: EventHandler) -> PeerNetwork:
     """Return the network layer over TLS."""
-    peers = []
-    for index, validator in enumerate(genesis.validators):
-        host, port = parse_address(validator.address, field=f"validators[{index}].address")
-        peers.append(PeerEntry(index=index, pin=validator.tls_pin, host=host, port=port))
     return Mesh(mesh_config, build_frame_kinds(), peers, on_event)
 
 
@@ -78,21 +73,22 @@ class Node:
         stop: Callable[[str], None],
         build_network: BuildNetwork = build_mesh,
         clock: Clock | None = None,
+        versions: tuple[int, ...] = SUPPORTED_VERSIONS,
     ) -> None:
         self._boot_id = boot_id
         self._nonce = nonce
+        self._versions = versions
         self._log = get_logger("node")
-        self._throttle = LogThrottle(REFUSED_LOG_MS)
         self._clock = clock or SystemClock()
         self.storage = storage = Storage(config, genesis)
-        self.own_index = storage.own_index
-        self.organisation = genesis.validators[self.own_index].organisation
+        self.organisation = storage.own.organisation
         self.ledger = storage.ledger
+        self.peers = PeerTable(storage.ledger, own=storage.own, extra=load_extra_peers(config))
         self.pool_journal = storage.pool_journal
         self.metrics = NodeMetrics(version=SOFTWARE, chain_id=self.ledger.chain_id.hex(), validator=self.organisation)
         self.mempool = self._build_mempool(config, genesis)
         self.candidates = Candidates(self.mempool.get)
-        self.blobs = BlobPool(ingress_count=len(genesis.validators))
+        self.blobs = BlobPool(ingress_count=0)
         self.waiters = Waiters()
         self._worker = BlockWorker(
             ledger=self.ledger,
@@ -105,7 +101,8 @@ class Node:
             has_blob=self._has_blob,
             on_evicted=self._on_evicted,
         )
-        self.mesh = build_network(config, genesis, self._build_mesh_config(config), self._on_mesh_event)
+        self.mesh = build_network(self._build_mesh_config(config), self.peers.get_entries(), self._on_mesh_event)
+        self.evidence = EvidenceStore(storage.directory / "evidence", self.ledger.chain_id)
         self.follower = Follower(
             ledger=self.ledger,
             mempool=self.mempool,
@@ -115,10 +112,13 @@ class Node:
             metrics=self.metrics,
             worker=self._worker,
             clock=self._clock,
-            own_index=self.own_index,
+            peers=self.peers,
+            evidence=self.evidence,
+            on_peers_changed=self._on_peers_changed,
         )
         self.runtime = self._build_runtime(genesis, stop)
         self._connect()
+        self._connect_network()
         self.condition = NodeCondition(
             runtime=self.runtime,
             ledger=self.ledger,
@@ -130,6 +130,8 @@ class Node:
             data_dir=storage.directory,
             free_bytes_min=config.disk.free_bytes_min,
             refresh_metrics=self.follower.refresh_metrics,
+            get_checkpoint=self._cosigner.get_note,
+            evidence=self.evidence,
         )
 
     # --- building ---
@@ -143,16 +145,16 @@ class Node:
             guard=self.storage.guard,
             journal=self.storage.journal,
             load_block=self._load_block,
+            observe_sync=self.metrics.observe_sync,
         )
+        self.pool_journal.observe_sync = partial(self.metrics.observe_sync, "pool")
         return Runtime(
             config=Config(
                 chain_id=self.ledger.chain_id,
                 genesis_hash=self.ledger.genesis_hash,
                 key=key.public_key,
                 tenure=parameters.tenure,
-                idle_interval_ms=parameters.idle_interval_ms,
-                view_base_ms=parameters.view_timeout_base_ms,
-                view_cap_ms=parameters.view_timeout_cap_ms,
+                versions=self._versions,
             ),
             ledger=self.ledger,
             mempool=self.mempool,
@@ -163,11 +165,11 @@ class Node:
             observer=self.follower,
             clock=self._clock,
             stop=stop,
+            peers=self.peers,
         )
 
     def _connect(self) -> None:
         """Make what stands around the runtime, and tell each of the others."""
-        peers_count = len(self.ledger.genesis.validators)
         self.catching_up = CatchingUp(
             runtime=self.runtime,
             ledger=self.ledger,
@@ -190,8 +192,7 @@ class Node:
                 find_blob=self.follower.find_blob,
             ),
             catching_up=self.catching_up,
-            own_index=self.own_index,
-            peers_count=peers_count,
+            peers=self.peers,
             keep_blobs=self.follower.keep_blobs,
         )
         self.runtime.fetcher = fetching
@@ -205,8 +206,8 @@ class Node:
             runtime=self.runtime,
             clock=self._clock,
             get_block_ms=self._worker.get_block_ms,
-            home=self.own_index,
-            peers_count=peers_count,
+            peers=self.peers,
+            own_key=self.storage.key.public_key,
             broadcast_blob=self._broadcast_blob,
             want_blobs=fetching.want_blobs,
         )
@@ -223,7 +224,9 @@ class Node:
         self._cosigner = Cosigner(
             ledger=self.ledger,
             key=self.storage.checkpoint_key,
-            own_index=self.own_index,
+            mark=self.storage.checkpoint_mark,
+            peers=self.peers,
+            may_sign=self._may_sign_checkpoints,
             broadcast=self.mesh.broadcast,
             now_ms=self._clock.now_ms,
             wall_ms=self._clock.wall_ms,
@@ -235,6 +238,44 @@ class Node:
             gossip=self.gossip,
             cosigner=self._cosigner,
         )
+        self.intake.on_peers_changed()
+
+    def _connect_network(self) -> None:
+        """Make what takes in the network's events, and what acts by itself."""
+        self._reception = Reception(
+            runtime=self.runtime,
+            follower=self.follower,
+            gossip=self.gossip,
+            cosigner=self._cosigner,
+            fetching=self._fetching,
+            metrics=self.metrics,
+            peers=self.peers,
+            clock=self._clock,
+            release=self.mesh.release,
+        )
+        self.candidacy = Candidacy(
+            ledger=self.ledger,
+            key=self.storage.key,
+            intake=self.intake,
+            clock=self._clock,
+            get_block_ms=self._worker.get_block_ms,
+        )
+
+    def _may_sign_checkpoints(self) -> bool:
+        """Tell whether nothing that the key signed can have been forgotten."""
+        state = self.runtime.state
+        is_voting = state is not None and state.activity is Activity.VOTING
+        return is_voting and self.storage.checkpoint_mark.problem is None
+
+    def _on_peers_changed(self) -> None:
+        self.intake.on_peers_changed()
+        # The network may be telling of a frame just now: it follows once that is done.
+        asyncio.get_running_loop().call_soon(self._update_network)
+
+    def _update_network(self) -> None:
+        if not self.runtime.is_stopped:
+            self.mesh.set_peers(self.peers.get_entries())
+            self.peers.release()
 
     def _broadcast_blob(self, blob: bytes) -> int:
         return self.mesh.broadcast(BLOBS, encode(Blobs(blobs=(blob,))))
@@ -249,17 +290,18 @@ class Node:
         )
         return Mempool(
             limits,
-            genesis.parameters,
-            ingress_count=len(genesis.validators),
-            home=self.own_index,
-            organisation_keys=[organisation.key for organisation in genesis.organisations],
+            self.ledger.parameters,
+            ingress_count=0,
+            home=self.peers.home,
+            organisation_keys=list_organisation_keys(self.ledger),
         )
 
     def _build_mesh_config(self, config: NodeConfig) -> MeshConfig:
         host, port = parse_address(config.listen.p2p, field="listen.p2p")
+        index = find_index(self.ledger.validators, self.storage.own.key)
         return MeshConfig(
             chain_id=self.ledger.chain_id,
-            index=self.own_index,
+            index=INDEX_MAX if index is None else index,
             boot_id=self._boot_id,
             software=SOFTWARE,
             listen_host=host,
@@ -267,24 +309,6 @@ class Node:
             certificate_path=Path(config.keys.tls_certificate),
             private_key_path=Path(config.keys.tls_private_key),
         )
-
-    def build_server(self, config: NodeConfig, genesis: Genesis) -> RestServer:
-        """Return the REST server of this node, not yet serving."""
-        limits = HttpLimits(requests_per_s=config.api.requests_per_s, requests_burst=config.api.requests_burst)
-        settings = ExplorerSettings(
-            software_version=version("gongji"),
-            cursor_key=load_secret(Path(config.keys.cursor_secret)),
-            hosts=config.api.hosts,
-            limits=limits,
-            observe=self.metrics.observe_request,
-        )
-        app = build_app(
-            StoreReader(self.storage.store, genesis),
-            self.condition,
-            settings=settings,
-            submit_router=build_submit_router(self.intake, limits),
-        )
-        return build_server(app, ConnectionLimits())
 
     # --- life ---
 
@@ -343,60 +367,10 @@ class Node:
             transactions=tuple(transaction.raw for transaction in transactions),
         )
 
-    # --- network ---
-
     def _on_mesh_event(self, event: MeshEvent) -> None:
-        match event:
-            case FrameReceived():
-                self._on_frame(event)
-            case PeerUp(index=index):
-                now, wall = self.runtime.times()
-                self._log.info("peer_up", peer=index, software=event.software)
-                self.runtime.feed(CorePeerUp(index, now, wall))
-                self.follower.on_peer_up(index)
-            case PeerDown(index=index):
-                now, wall = self.runtime.times()
-                self._log.info("peer_down", peer=index, cause=event.cause)
-                self.runtime.feed(CorePeerDown(index, now, wall))
-            case ConnectionRefused():
-                suppressed = self._throttle.admit(f"refused {event.reason}", self._clock.now_ms())
-                if suppressed is not None:
-                    self._log.warning(
-                        "connection_refused",
-                        address=event.address,
-                        reason=event.text,
-                        by_peer=event.is_by_peer,
-                        suppressed=suppressed,
-                    )
-            case _:
-                assert_never(event)
+        self._reception.on_event(event)
 
-    def _on_frame(self, frame: FrameReceived) -> None:
-        if frame.kind == TRANSACTIONS:
-            self.gossip.on_batch(frame)
-            return
-        try:
-            if frame.kind < CONSENSUS_FIRST + len(Kind):
-                message = decode_message(Kind(frame.kind - CONSENSUS_FIRST), frame.payload)
-                now, wall = self.runtime.times()
-                self.runtime.feed(Received(frame.index, message, now, wall))
-                if isinstance(message, Complaint):
-                    self.follower.on_complaint(frame.index, message)
-            elif frame.kind == CHECKPOINT:
-                self._cosigner.on_share(frame.index, frame.payload)
-            else:
-                self._fetching.on_frame(frame.index, frame.kind, frame.payload)
-        except GongjiError as error:
-            self.metrics.frames_dropped.labels(error.code).inc()
-        except (StoreError, InvariantViolation) as error:
-            self.follower.on_failure(error)
-            self.runtime.halt(f"{type(error).__name__}: {error}")
-        finally:
-            # The runtime has worked it off by now: events are handled within `feed`, so its queue stays empty.
-            self.mesh.release(frame)
 
-    # --- what people ask ---
-
-    def get_checkpoint(self) -> bytes | None:
-        """Return the newest checkpoint that more than f validators signed."""
-        return self._cosigner.get_note()
+def load_extra_peers(config: NodeConfig) -> tuple[Validator, ...]:
+    """Return the validators whose cards the configuration names."""
+    return tuple(load_validator_card(Path(path)) for path in config.peers)

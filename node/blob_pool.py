@@ -6,6 +6,7 @@ drops what was promised to be held nor blocks the room for ever.
 """
 
 from collections import OrderedDict
+from collections.abc import Sequence
 
 from msgspec import Struct
 
@@ -34,7 +35,9 @@ class BlobPool:
     def __init__(self, *, ingress_count: int) -> None:
         self._held: OrderedDict[bytes, _Held] = OrderedDict()
         """The next to go first."""
-        self._costs = [0] * ingress_count
+        self._costs = dict.fromkeys(range(ingress_count), 0)
+        """By number: of those who may give, and of others as long as anything of theirs is here."""
+        self._open = tuple(self._costs)
         self._wanted_cost = 0
 
     def __len__(self) -> int:
@@ -42,6 +45,12 @@ class BlobPool:
 
     def __contains__(self, blob_hash: bytes) -> bool:
         return blob_hash in self._held
+
+    def set_ingress(self, ingresses: Sequence[int]) -> None:
+        """Follow a change of the validator set: these may give from now on, in equal shares."""
+        self._open = tuple(ingresses)
+        kept = {ingress: cost for ingress, cost in self._costs.items() if cost}
+        self._costs = {**dict.fromkeys(self._open, 0), **kept}
 
     def add(self, data: bytes, *, ingress: int, now_ms: int, is_wanted: bool = False) -> tuple[int, bool]:
         """Hold a blob; return (ms that it is held from now, whether it was here). Raises `Refusal` (pool_full).
@@ -55,13 +64,14 @@ class BlobPool:
             self.renew(blob_hash, now_ms=now_ms)
             return HOLD_MS, True
         cost = len(data) + BLOB_COST_BYTES
-        has_room = self._costs[ingress] + cost <= BYTES_MAX // len(self._costs)
+        share = BYTES_MAX // len(self._open) if ingress in self._open else 0
+        has_room = self._costs.get(ingress, 0) + cost <= share
         if known is not None:
             if not has_room:
                 return known.until_ms - now_ms, True
             self.remove(blob_hash)
         elif not has_room and not (is_wanted and self._wanted_cost + cost <= WANTED_BYTES_MAX):
-            raise Refusal("pool_full", blob_bytes=self._costs[ingress], ingress=ingress)
+            raise Refusal("pool_full", blob_bytes=self._costs.get(ingress, 0), ingress=ingress)
         held = _Held(data=data, ingress=ingress, is_wanted=not has_room, until_ms=now_ms + HOLD_MS)
         self._held[blob_hash] = held
         self._count(held, cost)

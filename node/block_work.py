@@ -11,6 +11,7 @@ from chain.certificate import Certificate
 from chain.clock import to_block_ms, to_wall_ms
 from chain.errors import InvalidBlock, StoreError
 from chain.execution import Draft, Executed, ExecutionFailed, execute_block
+from chain.genesis import Parameters
 from chain.ledger import Ledger
 from chain.mempool import Mempool
 from chain.transaction import Transaction, decode_transaction
@@ -72,8 +73,12 @@ class BlockWorker:
         """Measured time to execute one transaction, 0 before the first measure."""
         self.execute_seconds = 0.0
         """Time spent executing since it was last taken, for the metrics."""
-        self.parameters = ledger.genesis.parameters
         self._clock = ledger.genesis.clock
+
+    @property
+    def parameters(self) -> Parameters:
+        """Return the parameters that hold at the next height."""
+        return self._ledger.parameters
 
     def get_block_ms(self) -> int:
         """Return block time by this node's wall clock."""
@@ -123,7 +128,7 @@ class BlockWorker:
                 transactions=transactions,
                 parameters=self.parameters,
                 clock=self._clock,
-                has_transaction=self._ledger.has_transaction,
+                has_run=self._ledger.has_run,
                 freshness=Freshness(wall_ms=self._get_wall_ms(), has_blob=self._has_blob) if is_fresh else None,
             )
         except ExecutionFailed as error:
@@ -213,7 +218,7 @@ class BlockWorker:
         stale: list[TxId] = []
         usable: list[Transaction] = []
         for transaction in chosen:
-            if self._ledger.has_transaction(transaction.tx_id):
+            if self._ledger.has_run(transaction):
                 stale.append(transaction.tx_id)
                 continue
             blob_hash = get_blob_hash(transaction)

@@ -16,6 +16,7 @@ from chain.crypto import sha256
 from chain.errors import GongjiError, InvalidBlock, InvariantViolation, StoreError
 from chain.history import merkle_root
 from chain.ledger import Ledger
+from chain.round_record import get_protocol_version
 from chain.transaction import Transaction, decode_transaction
 from chain.types import Hash
 from consensus.events import BlockContent
@@ -162,6 +163,11 @@ class CatchingUp:
             return
         if height != self._ledger.height + 1:
             raise InvalidBlock("the served blocks are not consecutive", height=height)
+        version = get_protocol_version(self._ledger.protocol, height)
+        if version not in self._runtime.config.versions:
+            # Not the peer's fault: this software cannot execute it, and serves what it has.
+            self._blocks.clear()
+            return
         block_hash = Hash(sha256(encode(block.header)))
         if certificate.block_hash != block_hash or certificate.height != height:
             raise CertificateInvalid("not for this block", height=certificate.height, view=certificate.view)
@@ -171,6 +177,7 @@ class CatchingUp:
             validators=sets.next_set,
             chain_id=self._ledger.chain_id,
             genesis_hash=self._ledger.genesis_hash,
+            version=version,
         )
         if block.parent_certificate != self._ledger.certificate:
             validate_certificate(
@@ -178,6 +185,7 @@ class CatchingUp:
                 validators=sets.this_set,
                 chain_id=self._ledger.chain_id,
                 genesis_hash=self._ledger.genesis_hash,
+                version=self._ledger.header.version,
             )
         if merkle_root(list(block.transactions)) != block.header.transactions_root:
             raise InvalidBlock("the served transactions are not the block's", height=height)

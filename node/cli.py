@@ -2,8 +2,12 @@
 
     keys, genesis, init    make a consortium and its nodes          (node/cli_keys.py)
     start                  run one node                             (node/cli_start.py)
+    rejoin                 end a validator's quarantine at once     (node/cli_rejoin.py)
     devnet, demo           a whole network on this machine          (node/devnet.py)
     tx, status             talk to a node                           (node/cli_tx.py)
+    index                  the blind index of bank and auditors     (node/index_cli.py)
+    vault                  members' keys that can be deleted        (node/vault_cli.py)
+    bank                   the custodian's files in ISO 20022 form  (node/bank_cli.py)
 
 Exit codes: 0 done; 1 a check or a transaction failed; 2 something wrong was given; 70 the node stopped
 itself."""
@@ -15,11 +19,15 @@ import typer
 from rich.console import Console
 
 from chain.errors import ConfigError, GongjiError
+from node.bank_cli import bank_app
 from node.cli_keys import EXIT_CONFIG, genesis_app, init, keys_app
+from node.cli_rejoin import rejoin
 from node.cli_start import start
 from node.cli_tx import show_status, tx_app
 from node.demo.performance import Script
 from node.devnet import DevnetOptions, run_devnet
+from node.index_cli import index_app
+from node.vault_cli import vault_app
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -30,8 +38,12 @@ app = typer.Typer(
 app.add_typer(keys_app, name="keys")
 app.add_typer(genesis_app, name="genesis")
 app.add_typer(tx_app, name="tx")
+app.add_typer(index_app, name="index")
+app.add_typer(vault_app, name="vault")
+app.add_typer(bank_app, name="bank")
 app.command("init")(init)
 app.command("start")(start)
+app.command("rejoin")(rejoin)
 app.command("status")(show_status)
 
 DAYS_MAX = 3_000

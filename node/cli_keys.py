@@ -6,6 +6,7 @@ validator.card.json together            gongji genesis build genesis.toml genesi
 chain id each validator      gongji init DIR --genesis genesis.bin --api HOST:PORT    -> node.toml
 """
 
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,9 +14,11 @@ from typing import Annotated, assert_never
 
 import typer
 
+from chain.crypto import sha256
 from chain.errors import ConfigError, StoreError
 from chain.genesis import ROLE_NAMES, Organisation, compute_chain_id
 from chain.validators import Validator
+from explorer.access import SCOPES
 from node.config import CONFIG_NAME, load_config, render_config
 from node.files import PUBLIC_MODE, create_file
 from node.genesis_files import describe_genesis, load_genesis, load_parts, save_genesis
@@ -29,7 +32,7 @@ from node.identities import (
     validate_name,
 )
 from node.keys import KeyKind, create_key
-from node.reveal import LENGTH_DEFAULT
+from node.reveal import LENGTH_DEFAULT, create_reveal
 
 EXIT_CONFIG = 2
 """Exit code of a command that was given something wrong; it changed nothing, or says what is there
@@ -68,6 +71,27 @@ def make_organisation(
     typer.echo(f"files in {directory}; show organisation.card.json to the others, nothing else")
 
 
+@keys_app.command("access")
+def make_access(
+    name: Annotated[str, typer.Argument(help="Whose key it is; written to the log at each use.")],
+    scope: Annotated[list[str], typer.Option(help=f"What it opens: {', '.join(SCOPES)}.")],
+) -> None:
+    """Make a key for reading what is not public; it is shown once and kept nowhere."""
+    unknown = [item for item in scope if item not in SCOPES]
+    if unknown:
+        typer.echo(f"error: --scope: {unknown[0]} is none of {', '.join(SCOPES)}", err=True)
+        raise typer.Exit(EXIT_CONFIG)
+    key = secrets.token_hex(32)
+    scopes = ", ".join(f'"{item}"' for item in dict.fromkeys(scope))
+    typer.echo(f"key {key}")
+    typer.echo("put this into node.toml and start the node again; give the key to its owner:")
+    typer.echo("")
+    typer.echo("[[api.access_keys]]")
+    typer.echo(f'name = "{name}"')
+    typer.echo(f'sha256 = "{sha256(key.encode()).hex()}"')
+    typer.echo(f"scopes = [{scopes}]")
+
+
 @keys_app.command("member")
 def make_member(
     path: Annotated[Path, typer.Argument(help="Key file to create.")],
@@ -78,6 +102,20 @@ def make_member(
         validate_name(owner, field="--owner")
         key = create_key(path, kind=KeyKind.MEMBER, owner=owner)
     typer.echo(f"key {key.public_key.hex()} in {path}")
+
+
+@keys_app.command("reveal")
+def make_reveal(
+    path: Annotated[Path, typer.Argument(help="File to create: keys/reveal.next.json of the validator.")],
+    organisation: Annotated[str, typer.Option(help="Name of the institution that runs it.")],
+    length: Annotated[int, typer.Option(help="Links of the chain.")] = LENGTH_DEFAULT,
+) -> None:
+    """Make a validator's next randomness chain before the present one is used up; propose its anchor
+    (renew_reveals). The node finds the file by itself when the new chain takes effect."""
+    with report_errors():
+        validate_name(organisation, field="--organisation")
+        chain = create_reveal(path, owner=organisation, length=length)
+    typer.echo(f"reveal anchor {chain.anchor.hex()}")
 
 
 @keys_app.command("show")
@@ -165,11 +203,12 @@ def init(
 def _write_config(directory: Path, *, genesis: Path, api: str) -> None:
     validator = load_validator_card(directory / VALIDATOR_CARD)
     loaded = load_genesis(genesis)
-    if validator not in loaded.validators:
-        raise ConfigError(field=str(genesis), reason=f"does not name the validator of {directory / VALIDATOR_CARD}")
-    index = loaded.validators.index(validator)
+    is_first = validator in loaded.validators
+    name = f"{validator.organisation}-{validator.key.hex()[:8]}"
+    if is_first:
+        name = f"{validator.organisation}-{loaded.validators.index(validator)}"
     text = render_config(
-        name=f"{validator.organisation}-{index}",
+        name=name,
         genesis=str(genesis.resolve()),
         chain_id=compute_chain_id(loaded).hex(),
         p2p=validator.address,
@@ -178,7 +217,11 @@ def _write_config(directory: Path, *, genesis: Path, api: str) -> None:
     path = directory / CONFIG_NAME
     create_file(path, text.encode(), mode=PUBLIC_MODE)
     load_config(path)
-    typer.echo(f"wrote {path}: validator {index} of chain {compute_chain_id(loaded).hex()}")
+    chain_id = compute_chain_id(loaded).hex()
+    typer.echo(f"wrote {path}: {name} of chain {chain_id}")
+    if not is_first:
+        typer.echo("genesis does not name this validator: it follows the chain once the consortium has accepted it,")
+        typer.echo("and votes when the set takes it in; until then the others do not let it connect")
 
 
 def _print_lines(lines: list[tuple[str, str]]) -> None:

@@ -13,6 +13,9 @@ from rich.table import Table
 from chain.contract.calls import Call
 from chain.errors import ConfigError, GongjiError
 from chain.transaction import decode_transaction
+from explorer.parse_call import describe_calls, parse_call
+from explorer.problems import ProblemError
+from explorer.represent import represent_fields
 from node.client import Client
 from node.client_errors import ClientError
 from node.client_wire import JsonObject, TransactionResult
@@ -32,10 +35,10 @@ DEFAULT_URLS = ["http://127.0.0.1:8400"]
 
 
 @contextmanager
-def open_client(urls: list[str]) -> Iterator[Client]:
+def open_client(urls: list[str], *, access_key: str = "") -> Iterator[Client]:
     """Open a client; turn its errors into one line and an exit code."""
     try:
-        with Client(urls) as client:
+        with Client(urls, access_key=access_key) as client:
             yield client
     except ClientError as error:
         typer.echo(f"error: {error}", err=True)
@@ -45,21 +48,77 @@ def open_client(urls: list[str]) -> Iterator[Client]:
         raise typer.Exit(EXIT_INPUT) from error
 
 
+CallText = Annotated[
+    str,
+    typer.Argument(
+        metavar="CALL",
+        help='The call as JSON, e.g. \'{"name": "member_leave", "member": "<64 hex digits>"}\', or @FILE.',
+    ),
+]
+
+
+def read_call(text: str) -> Call:
+    """Return the call of a JSON object, in the form in which the API shows calls; @FILE reads it from there.
+
+    Raises `ConfigError` naming every field that is wrong.
+    """
+    if text.startswith("@"):
+        try:
+            text = Path(text[1:]).read_text(encoding="utf-8")
+        except OSError as error:
+            raise ConfigError(field="CALL", reason=str(error)) from error
+    try:
+        value: object = msgspec.json.decode(text)
+    except msgspec.DecodeError as error:
+        raise ConfigError(field="CALL", reason=f"not JSON: {error}") from error
+    try:
+        return parse_call(value, pointer="CALL")
+    except ProblemError as error:
+        reason = "; ".join(f"{item.pointer}: {item.detail}" for item in error.errors)
+        raise ConfigError(field="CALL", reason=reason) from error
+
+
+def render_call(call: Call) -> bytes:
+    """Return the JSON of a call as `read_call` reads it."""
+    name = str(type(call).__struct_config__.tag)
+    return msgspec.json.encode({"name": name, **represent_fields(call, subject=name)})
+
+
+@tx_app.command("calls")
+def list_calls(name: Annotated[str, typer.Argument(help="Only this call.")] = "") -> None:
+    """Show the calls that a transaction may make, with their fields."""
+    shown = [line for call, lines in describe_calls() if name in ("", call) for line in (call, *lines)]
+    if not shown:
+        typer.echo(f"error: there is no call {name}; see gongji tx calls", err=True)
+        raise typer.Exit(EXIT_INPUT)
+    typer.echo("\n".join(shown))
+
+
+@tx_app.command("send")
+def send(
+    call: CallText,
+    key: Annotated[Path, typer.Option(help="Key file of the signer.")],
+    kind: Annotated[KeyKind, typer.Option(help="What the key is.")] = KeyKind.SIGNING,
+    wait: Wait = 10,
+    urls: Urls = DEFAULT_URLS,
+) -> None:
+    """Build, sign and submit a call, and wait for its result."""
+    with open_client(urls) as client:
+        result = client.submit(client.build(read_call(call), load_key(key, kind=kind)), wait_s=wait)
+    _finish(result)
+
+
 @tx_app.command("sign")
 def sign(
-    call: Annotated[str, typer.Argument(help='The call as a JSON array, e.g. \'["member_leave", "<base64>"]\'.')],
+    call: CallText,
     key: Annotated[Path, typer.Option(help="Key file of the signer.")],
     kind: Annotated[KeyKind, typer.Option(help="What the key is.")] = KeyKind.SIGNING,
     output: Annotated[Path | None, typer.Option(help="Write the exact bytes here; else hex to the terminal.")] = None,
     urls: Urls = DEFAULT_URLS,
 ) -> None:
-    """Build and sign a transaction for the chain that the node runs; bytes in the call are Base64."""
+    """Build and sign a transaction for the chain that the node runs; send it with `gongji tx submit`."""
     with open_client(urls) as client:
-        try:
-            parsed = msgspec.json.decode(call, type=Call)
-        except msgspec.DecodeError as error:
-            raise ConfigError(field="CALL", reason=str(error)) from error
-        transaction = client.build(parsed, load_key(key, kind=kind))
+        transaction = client.build(read_call(call), load_key(key, kind=kind))
     if output is None:
         typer.echo(transaction.raw.hex())
     else:

@@ -47,9 +47,11 @@ class Client:
     Every method raises a `ClientError` (node/client_errors.py) where no node does what was asked.
     """
 
-    def __init__(self, urls: str | Sequence[str], *, transport: httpx.BaseTransport | None = None) -> None:
+    def __init__(
+        self, urls: str | Sequence[str], *, access_key: str = "", transport: httpx.BaseTransport | None = None
+    ) -> None:
         """Take the base URL of one node or of several; the next one is asked where one fails."""
-        self.session = Session([urls] if isinstance(urls, str) else urls)
+        self.session = Session([urls] if isinstance(urls, str) else urls, access_key=access_key)
         self._http = httpx.Client(limits=_build_limits(), transport=transport, trust_env=False)
 
     def __enter__(self) -> Self:
@@ -109,6 +111,10 @@ class Client:
         chain's window)."""
         return self._run(client_protocol.build(self.session, call, key, valid_for_ms=valid_for_ms))
 
+    def simulate(self, call: Call, signer: bytes) -> JsonObject:
+        """Ask what a call by this public key would do on the newest block: outcome, code, items, events."""
+        return self._run(client_protocol.simulate(self.session, call, signer))
+
     def put_blob(self, blob: bytes) -> Hash:
         """Hand over a detached blob (at most 16 KiB) before the transaction that names it; return its
         hash."""
@@ -135,9 +141,11 @@ class Client:
 class AsyncClient:
     """The same as `Client`, for an event loop; any number of calls may run at once."""
 
-    def __init__(self, urls: str | Sequence[str], *, transport: httpx.AsyncBaseTransport | None = None) -> None:
+    def __init__(
+        self, urls: str | Sequence[str], *, access_key: str = "", transport: httpx.AsyncBaseTransport | None = None
+    ) -> None:
         """Take the base URL of one node or of several; the next one is asked where one fails."""
-        self.session = Session([urls] if isinstance(urls, str) else urls)
+        self.session = Session([urls] if isinstance(urls, str) else urls, access_key=access_key)
         self._http = httpx.AsyncClient(limits=_build_limits(), transport=transport, trust_env=False)
 
     async def __aenter__(self) -> Self:
@@ -196,6 +204,10 @@ class AsyncClient:
         """Build and sign a transaction, valid for `valid_for_ms` of block time (default: half of the
         chain's window)."""
         return await self._run(client_protocol.build(self.session, call, key, valid_for_ms=valid_for_ms))
+
+    async def simulate(self, call: Call, signer: bytes) -> JsonObject:
+        """Ask what a call by this public key would do on the newest block."""
+        return await self._run(client_protocol.simulate(self.session, call, signer))
 
     async def put_blob(self, blob: bytes) -> Hash:
         """Hand over a detached blob (at most 16 KiB) before the transaction that names it; return its

@@ -10,12 +10,13 @@ import secrets
 from collections.abc import Generator, Mapping, Sequence
 from urllib.parse import urlencode
 
-from msgspec import Struct
+from msgspec import Struct, json
 
 from chain.contract.calls import Call
 from chain.crypto import SigningKey, sha256
 from chain.transaction import Transaction, build_transaction
 from chain.types import ChainId, Hash
+from explorer.represent import represent_fields
 from node.client_errors import AnswerOverdue, ClientError, NodeBusy, NodeUnreachable
 from node.client_wire import (
     RETRY_STATUSES,
@@ -74,11 +75,15 @@ Answer = Response | Unanswered | None
 class Session:
     """What a client knows: the nodes, the chain, and the last block time that any node showed."""
 
-    def __init__(self, urls: Sequence[str]) -> None:
-        """Take the base URLs of one or more nodes; the first is asked as long as it answers."""
+    def __init__(self, urls: Sequence[str], *, access_key: str = "") -> None:
+        """Take the base URLs of one or more nodes; the first is asked as long as it answers.
+
+        `access_key` opens what is not public (explorer/access.py); it goes to each of these nodes, in a header.
+        """
         if not urls:
             raise ValueError("a client needs the URL of at least one node")
         self.urls = tuple(url.rstrip("/") for url in urls)
+        self.headers: Mapping[str, str] = {"Authorization": f"Bearer {access_key}"} if access_key else {}
         self.chain_id: ChainId | None = None
         self.validity_window_ms = 0
         self.ledger_time_ms = 0
@@ -120,7 +125,7 @@ def exchange(
         request = Request(
             method=method,
             url=session.url + path,
-            headers=headers or {},
+            headers={**session.headers, **(headers or {})},
             content=content,
             timeout_s=ANSWER_S + wait_s,
         )
@@ -151,6 +156,16 @@ def get_json(
     """Read one JSON object."""
     query = f"?{urlencode(params)}" if params else ""
     response = yield from exchange(session, "GET", path + query, wait_s=wait_s)
+    return decode_json(response.body)
+
+
+def simulate(session: Session, call: Call, signer: bytes) -> Generator[Request | Pause, Answer, JsonObject]:
+    """Ask what a call by this key would do on the newest block; nothing is signed, sent or kept."""
+    name = str(type(call).__struct_config__.tag)
+    body = {"signer": signer.hex(), "call": {"name": name, **represent_fields(call, subject=name)}}
+    headers = {"content-type": "application/json"}
+    content = json.encode(body)
+    response = yield from exchange(session, "POST", "/v1/transactions:simulate", headers=headers, content=content)
     return decode_json(response.body)
 
 

@@ -8,16 +8,21 @@ from chain.clock import to_wall_ms
 from chain.errors import StoreError
 from chain.ledger import Ledger
 from chain.mempool import Mempool
+from chain.round_record import get_protocol_version
 from chain.types import TxId
 from consensus.describe import Description, describe
-from consensus.messages import Commit, Prepare, ViewChange
+from consensus.messages import TAGS, Commit, Kind, Prepare, ViewChange
+from consensus.state import State
 from explorer.reader import (
     ConsensusCondition,
+    EvidenceFound,
     ReadyCondition,
+    SignedBody,
     TimerCondition,
     TransactionStatus,
     ValidatorCondition,
 )
+from node.evidence import EvidenceStore
 from node.intake import Intake
 from node.metrics import NodeMetrics
 from node.ports import Clock
@@ -56,6 +61,8 @@ class NodeCondition:
         data_dir: Path,
         free_bytes_min: int,
         refresh_metrics: Callable[[], None],
+        get_checkpoint: Callable[[], bytes | None],
+        evidence: EvidenceStore,
     ) -> None:
         self._runtime = runtime
         self._ledger = ledger
@@ -67,6 +74,8 @@ class NodeCondition:
         self._data_dir = data_dir
         self._free_bytes_min = free_bytes_min
         self._refresh_metrics = refresh_metrics
+        self._get_checkpoint = get_checkpoint
+        self._evidence = evidence
 
     def get_transaction(self, tx_id: TxId) -> TransactionStatus | None:
         """Return what is known of a transaction outside the log, None if it was never seen."""
@@ -99,7 +108,7 @@ class NodeCondition:
             view=shown.view,
             mode=_get_mode(shown),
             phase=_PHASES.get(shown.phase, shown.phase),
-            reason=_build_reason(shown),
+            reason=self._describe_version() or _build_reason(shown),
             leader=shown.leader_organisation,
             quorum=shown.quorum,
             missing=shown.missing_organisations,
@@ -137,11 +146,10 @@ class NodeCondition:
 
     def get_readiness(self) -> tuple[ReadyCondition, ...]:
         """Return the conditions of readiness, met and unmet."""
-        genesis = self._ledger.genesis
-        age_ms = self._clock.wall_ms() - to_wall_ms(genesis.clock, self._ledger.header.timestamp_ms)
-        limit_ms = genesis.parameters.idle_interval_ms + FRESH_MARGIN_MS
+        age_ms = self._clock.wall_ms() - to_wall_ms(self._ledger.genesis.clock, self._ledger.header.timestamp_ms)
+        limit_ms = self._ledger.parameters.idle_interval_ms + FRESH_MARGIN_MS
         state = self._runtime.state
-        connected = 0 if state is None else 1 + sum(peer.is_connected for peer in state.peers)
+        connected = 0 if state is None else _count_connected(state)
         quorum = 1 if state is None else state.quorum
         free = shutil.disk_usage(self._data_dir).free
         voting = "starting" if state is None else describe(state, now_ms=self._clock.now_ms()).activity
@@ -162,6 +170,57 @@ class NodeCondition:
                 detail=f"{free} bytes are free, {self._free_bytes_min} are the threshold",
             ),
             ReadyCondition(name="voting", is_met=voting == "voting", detail=f"this node is {voting}"),
+            self._get_version_condition(),
+        )
+
+    def _describe_version(self) -> str | None:
+        """Return why this node takes no part where it does not know the version of the next height, else None."""
+        protocol = self._ledger.protocol
+        version = get_protocol_version(protocol, self._ledger.height + 1)
+        known = self._runtime.config.versions
+        if version in known:
+            return None
+        return (
+            f"Height {self._ledger.height + 1} has protocol version {version}, which this software does not know "
+            f"(it knows {known[0]} to {known[-1]}): install a newer one. It serves the blocks that it has."
+        )
+
+    def _get_version_condition(self) -> ReadyCondition:
+        """Return whether this software knows the version of the next height; the detail warns of a later one."""
+        stopped = self._describe_version()
+        version, from_height = self._ledger.protocol.versions[-1]
+        detail = stopped or f"version {version} runs from height {from_height} on"
+        if stopped is None and version not in self._runtime.config.versions:
+            detail += ", and this software does not know it: install a newer one before"
+        return ReadyCondition(name="protocol_version", is_met=stopped is None, detail=detail)
+
+    def get_checkpoint(self) -> bytes | None:
+        """Return the newest checkpoint that more than f validators signed, None before the first."""
+        return self._get_checkpoint()
+
+    def list_evidence(self) -> tuple[EvidenceFound, ...]:
+        """Return the proofs of faults that this node holds, by height."""
+        store = self._evidence
+        return tuple(
+            EvidenceFound(
+                key=record.key,
+                organisation=record.organisation,
+                height=record.height,
+                view=record.view,
+                kind=TAGS[Kind(record.step)],
+                found_ms=record.found_ms,
+                first=SignedBody(
+                    body=record.first_body,
+                    signed=store.get_signed(record, record.first_body),
+                    signature=record.first_signature,
+                ),
+                second=SignedBody(
+                    body=record.second_body,
+                    signed=store.get_signed(record, record.second_body),
+                    signature=record.second_signature,
+                ),
+            )
+            for record in store.list_all()
         )
 
     def render_metrics(self) -> tuple[bytes, str]:
@@ -172,6 +231,11 @@ class NodeCondition:
     def report_damage(self, error: StoreError) -> None:
         """Stop the node: a reader met a damaged store (design 4)."""
         self._runtime.halt(f"a reader met a damaged store: {error}")
+
+
+def _count_connected(state: State) -> int:
+    """Return how many members are connected, this node included where it is one."""
+    return (state.own_index is not None) + sum(peer.is_connected for peer in state.peers)
 
 
 _PHASES = {

@@ -52,6 +52,16 @@ class PoolConfig(Struct, frozen=True):
     journal_bytes_max: Annotated[int, Meta(ge=16_777_216, le=17_179_869_184)] = 256 * 1024 * 1024
 
 
+class AccessKeyConfig(Struct, frozen=True):
+    """A key that opens more than what is public."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=64)]
+    """Whose it is; written to the log at each use."""
+    sha256: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+    """Of the key's text; the key itself is nowhere in the configuration."""
+    scopes: Annotated[tuple[Literal["payments"], ...], Meta(min_length=1, max_length=8)]
+
+
 class ApiConfig(Struct, frozen=True):
     """Who may ask, and how much."""
 
@@ -64,6 +74,8 @@ class ApiConfig(Struct, frozen=True):
     requests_per_s: Annotated[int, Meta(ge=1, le=1_000_000)] = 1_000
     """Of one address."""
     requests_burst: Annotated[int, Meta(ge=1, le=1_000_000)] = 2_000
+    access_keys: Annotated[tuple[AccessKeyConfig, ...], Meta(max_length=64)] = ()
+    """Made by `gongji keys access`."""
 
 
 class DiskConfig(Struct, frozen=True):
@@ -94,6 +106,9 @@ class NodeConfig(Struct, frozen=True):
     """Database, journals; created where it is missing."""
     guard: PathText = "guard"
     """The signer guard, made by `init` together with the key."""
+    peers: Annotated[tuple[PathText, ...], Meta(max_length=16)] = ()
+    """Cards of validators to fetch the chain from beside those that it names: for a new node where those of genesis
+    are all gone."""
     keys: KeyPaths = KeyPaths()
     pool: PoolConfig = PoolConfig()
     api: ApiConfig = ApiConfig()
@@ -120,6 +135,7 @@ def load_config(path: Path) -> NodeConfig:
         genesis=str(folder / config.genesis),
         data_dir=str(folder / config.data_dir),
         guard=str(folder / config.guard),
+        peers=tuple(str(folder / card) for card in config.peers),
         keys=KeyPaths(
             validator=str(folder / keys.validator),
             checkpoint=str(folder / keys.checkpoint),

@@ -30,14 +30,14 @@ from chain.checkpoint import (
 from chain.clock import to_wall_ms
 from chain.codec import encode
 from chain.crypto import SigningKey, verify
-from chain.errors import DecodeError, InvariantViolation, ProofError
-from chain.layout import META
+from chain.errors import DecodeError, ProofError
 from chain.ledger import Ledger
 from chain.types import Hash, PublicKey
 from chain.validators import Validator, compute_faults_max
+from node.checkpoint_mark import CheckpointMark
+from node.peers import PeerTable
 from node.wire import CHECKPOINT, CheckpointShare, checkpoint_codec
 
-META_CHECKPOINT = META + b"checkpoint"
 INTERVAL_MS = 500
 """The first block in each interval of this length, by the wall time of its block time, has a checkpoint."""
 LATE_MS = 10_000
@@ -60,20 +60,25 @@ class Cosigner:
         self,
         *,
         ledger: Ledger,
-        key: SigningKey | None,
-        own_index: int | None,
+        key: SigningKey,
+        mark: CheckpointMark,
+        peers: PeerTable,
+        may_sign: Callable[[], bool],
         broadcast: Callable[[int, bytes], int],
         now_ms: Callable[[], int],
         wall_ms: Callable[[], int],
     ) -> None:
         self._ledger = ledger
         self._key = key
-        self._own_index = own_index
+        self._mark = mark
+        self._peers = peers
+        self._may_sign = may_sign
         self._broadcast = broadcast
         self._now_ms = now_ms
         self._wall_ms = wall_ms
         self._origin = build_origin(domain=ledger.genesis.domain, chain_id=ledger.chain_id)
-        self._shares: dict[int, _Share] = {}
+        self._shares: dict[bytes, _Share] = {}
+        """By validator key; of members of the present set."""
         self._note: bytes | None = None
         self._note_size = 0
         self._verified_ms: dict[int, int] = {}
@@ -86,7 +91,8 @@ class Cosigner:
     def on_committed(self, header: Header) -> None:
         """Sign the log as it is after this block, if the block is the first of its interval."""
         before, self._block_wall_ms = self._block_wall_ms, self._compute_wall_ms(header)
-        if self._key is None or self._own_index is None or header.log_size == 0:
+        own = self._peers.get_validator(self._peers.home)
+        if own not in self._ledger.validators or header.log_size == 0 or not self._may_sign():
             return
         if before // INTERVAL_MS == self._block_wall_ms // INTERVAL_MS:
             return
@@ -94,56 +100,45 @@ class Cosigner:
         is_late = self._wall_ms() - self._block_wall_ms > LATE_MS
         if is_late and now - self._signed_ms < INTERVAL_MS:
             return
-        self._remember(header)
+        self._mark.write(header.log_size, header.log_root)
         self._signed_ms = now
         checkpoint = Checkpoint(origin=self._origin, size=header.log_size, root=Hash(header.log_root))
         body = encode_checkpoint(checkpoint)
-        organisation = self._ledger.validators[self._own_index].organisation
         lines = (
             sign_log(body, name=self._origin, public_key=self._key.public_key, sign=self._key.sign),
             sign_cosignature(
                 body,
-                name=build_cosigner_name(self._ledger.genesis.domain, organisation),
+                name=build_cosigner_name(self._ledger.genesis.domain, own.organisation),
                 public_key=self._key.public_key,
                 sign=self._key.sign,
                 time_s=self._wall_ms() // 1000,
             ),
         )
-        self._keep(self._own_index, _Share(checkpoint=checkpoint, lines=lines))
+        self._keep(own.key, _Share(checkpoint=checkpoint, lines=lines))
         self._broadcast(CHECKPOINT, encode(CheckpointShare(note=encode_note(body, lines))))
-
-    def _remember(self, header: Header) -> None:
-        """Make size and root durable before they are sent; refuse a falling size or a second root."""
-        last = self._ledger.store.get(META_CHECKPOINT)
-        if last is not None:
-            size, root = int.from_bytes(last[:8], "big"), last[8:]
-            if header.log_size < size or (header.log_size == size and header.log_root != root):
-                raise InvariantViolation(
-                    f"a checkpoint of size {size} was signed; {header.log_size} would contradict it"
-                )
-        record = header.log_size.to_bytes(8, "big") + header.log_root
-        self._ledger.store.write([(META_CHECKPOINT, record)])
 
     def on_share(self, peer: int, payload: bytes) -> None:
         """Take a validator's checkpoint; raises `GongjiError` if it does not hold."""
         note = checkpoint_codec.decode(payload).note
-        validators = self._ledger.validators
+        validator = self._peers.get_validator(peer)
         now = self._now_ms()
-        if peer >= len(validators) or now - self._verified_ms.get(peer, now - SHARES_GAP_MS) < SHARES_GAP_MS:
+        if validator is None or validator not in self._ledger.validators:
+            return
+        if now - self._verified_ms.get(peer, now - SHARES_GAP_MS) < SHARES_GAP_MS:
             return
         body, lines = decode_note(note)
         if len(lines) != SHARE_LINES:
             raise DecodeError(what="checkpoint", reason=f"{len(lines)} signature lines, not {SHARE_LINES}")
-        known = self._shares.get(peer)
+        known = self._shares.get(validator.key)
         if known is not None and decode_checkpoint(body).size <= known.checkpoint.size:
             return
         self._verified_ms[peer] = now
-        checkpoint, signed = verify_note(note, keys=self._build_keys(validators[peer]), verify=verify)
+        checkpoint, signed = verify_note(note, keys=self._build_keys(validator), verify=verify)
         if len(signed) != SHARE_LINES:
             # A line of any other key would make the gathered note one that clients refuse.
             raise ProofError("a validator signs as the log and as a cosigner")
         if checkpoint.origin == self._origin:
-            self._keep(peer, _Share(checkpoint=checkpoint, lines=tuple(lines)))
+            self._keep(validator.key, _Share(checkpoint=checkpoint, lines=tuple(lines)))
 
     def _build_keys(self, validator: Validator) -> list[NoteKey]:
         name = build_cosigner_name(self._ledger.genesis.domain, validator.organisation)
@@ -153,12 +148,14 @@ class Cosigner:
             NoteKey(name=name, type=TYPE_COSIGNATURE, public_key=public_key),
         ]
 
-    def _keep(self, index: int, share: _Share) -> None:
+    def _keep(self, key: bytes, share: _Share) -> None:
         """Keep a validator's newest checkpoint, and the note where more than f have signed the same."""
-        self._shares[index] = share
+        self._shares[key] = share
+        members = self._ledger.validators
+        self._shares = {item.key: self._shares[item.key] for item in members if item.key in self._shares}
         claim = share.checkpoint
-        shares = [self._shares[other] for other in sorted(self._shares) if self._shares[other].checkpoint == claim]
-        if claim.size >= self._note_size and len(shares) > compute_faults_max(len(self._ledger.validators)):
+        shares = [known for known in self._shares.values() if known.checkpoint == claim]
+        if claim.size >= self._note_size and len(shares) > compute_faults_max(len(members)):
             self._note_size = claim.size
             self._note = encode_note(encode_checkpoint(claim), [line for item in shares for line in item.lines])
 

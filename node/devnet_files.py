@@ -201,6 +201,42 @@ def create_devnet(
     return Devnet(directory, manifest)
 
 
+def extend_devnet(devnet: Devnet, *, organisation: str, api_port: int, p2p_port: int, reveal_length: int) -> Devnet:
+    """Make the files of one more node, which genesis does not name: the consortium has yet to accept it.
+
+    Returns the network with it; raises `ConfigError` where a value does not fit or a file is in the way.
+    """
+    index = len(devnet.nodes)
+    node = DevnetNode(
+        index=index,
+        organisation=organisation,
+        directory=f"node-{index}",
+        api=f"{HOST}:{api_port}",
+        p2p=f"{HOST}:{p2p_port}",
+    )
+    folder = devnet.directory / node.directory
+    create_validator(folder, organisation=organisation, address=node.p2p, reveal_length=reveal_length)
+    text = render_config(
+        name=node.directory,
+        genesis=f"../{GENESIS_NAME}",
+        chain_id=devnet.chain_id.hex(),
+        p2p=node.p2p,
+        api=node.api,
+    )
+    create_file(folder / CONFIG_NAME, text.encode(), mode=PUBLIC_MODE)
+    manifest = DevnetManifest(
+        format=1,
+        chain_id=devnet.chain_id.hex(),
+        nodes=(*devnet.nodes, node),
+        organisations=devnet.organisations,
+    )
+    draft = devnet.directory / f"{MANIFEST}.new"
+    draft.unlink(missing_ok=True)
+    create_file(draft, msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n", mode=PUBLIC_MODE)
+    draft.rename(devnet.directory / MANIFEST)
+    return Devnet(devnet.directory, manifest)
+
+
 def load_devnet(directory: Path) -> Devnet:
     """Find a network that was created before; raise `ConfigError` where there is none or it is not whole."""
     path = directory / MANIFEST

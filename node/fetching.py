@@ -16,6 +16,7 @@ from chain.types import Hash
 from consensus.events import BlockContent
 from node.candidates import Candidates
 from node.catching_up import CatchingUp
+from node.peers import PeerTable
 from node.ports import Clock, Network
 from node.runtime import Runtime
 from node.serving import Allowance, Serving
@@ -66,8 +67,7 @@ class Fetching:
         clock: Clock,
         serving: Serving,
         catching_up: CatchingUp,
-        own_index: int,
-        peers_count: int,
+        peers: PeerTable,
         keep_blobs: KeepBlobs,
     ) -> None:
         self._runtime = runtime
@@ -76,8 +76,7 @@ class Fetching:
         self._clock = clock
         self._serving = serving
         self._catching_up = catching_up
-        self._peers = tuple(index for index in range(peers_count) if index != own_index)
-        self._own_index = own_index
+        self._peers = peers
         self._keep_blobs = keep_blobs
         self._asked: OrderedDict[tuple[int, bytes], tuple[int, int]] = OrderedDict()
         """(when, which turn) by kind and subject."""
@@ -92,7 +91,8 @@ class Fetching:
 
     def _request(self, kind: int, subject: bytes, holders: tuple[int, ...], payload: bytes) -> None:
         """Send a request to the next peer that is connected, unless an answer may still come."""
-        order = tuple(dict.fromkeys((*(index for index in holders if index != self._own_index), *self._peers)))
+        numbers = self._peers.numbers
+        order = tuple(dict.fromkeys((*(holder for holder in holders if holder in numbers), *numbers)))
         now = self._clock.now_ms()
         asked_ms, turn = self._asked.get((kind, subject), (now - REPEAT_MS, -1))
         if now - asked_ms < REPEAT_MS:

@@ -66,7 +66,7 @@ class Gossip:
         send: SendTo,
         admit: Admit,
         add_body: Callable[[Transaction], None],
-        is_known: Callable[[bytes], bool],
+        is_known: Callable[[Transaction], bool],
         release: Callable[[FrameReceived], None],
         clock: Clock,
     ) -> None:
@@ -183,7 +183,7 @@ class Gossip:
             transaction = decode_transaction(raw)
             if not inbox.is_gossip:
                 self._add_body(transaction)
-            elif not self._is_known(transaction.tx_id):
+            elif not self._is_known(transaction):
                 self._admit(transaction, peer)
         except GongjiError as error:
             self.refused += 1

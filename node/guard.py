@@ -7,6 +7,7 @@ about all that the key ever signed, so a missing or damaged file is never made a
 from a backup has no guard: it stands in quarantine.
 
     slot k at k * 4096     magic (8) sequence (8) length (4) crc32 (4) state, canonical
+    guard.quarantine       beside it while the key stands in a quarantine that began while it ran: the reason
 
 A guard that has not met its chain yet has the chain id zero: keys exist before the genesis that names them.
 It is bound once, to the first chain that it is used on.
@@ -28,6 +29,7 @@ from consensus.guard_rules import GuardState, build_floor, build_guard, guard_co
 from node.files import create_file, sync_data, sync_directory
 
 SLOT_BYTES = 4_096
+NOTE_BYTES_MAX = 1_024
 _FILE_BYTES = 2 * SLOT_BYTES
 _MAGIC = b"gongjigd"
 _SLOT = struct.Struct(">8sQII")
@@ -59,6 +61,29 @@ class GuardFile:
         if self.state is not None and self.state.chain_id == UNBOUND and self.state.mark is None:
             self.write(replace(self.state, chain_id=chain_id))
 
+    @property
+    def quarantine(self) -> str | None:
+        """Return why the key stood in quarantine when the process ended, None where it did not."""
+        try:
+            return self._note_path.read_text(encoding="utf-8", errors="replace").strip() or "a quarantine was not over"
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise StoreError(f"{self._note_path}: {error.strerror}") from error
+
+    def keep_quarantine(self, reason: str) -> None:
+        """Make it durable that the key may sign nothing until `replace` ends the quarantine."""
+        if self._note_path.exists():
+            return
+        try:
+            create_file(self._note_path, reason.encode()[:NOTE_BYTES_MAX] + b"\n")
+        except ConfigError as error:
+            raise StoreError(str(error)) from error
+
+    @property
+    def _note_path(self) -> Path:
+        return self.path.with_name(f"{self.path.name}.quarantine")
+
     def write(self, state: GuardState) -> None:
         """Make a state durable, one that keeps key and chain; raise `StoreError`, then the process must
         end."""
@@ -73,6 +98,12 @@ class GuardFile:
 
         A file that is damaged or belongs to another key or chain is kept beside under another name.
         """
+        self._replace(key=key, chain_id=chain_id, height=height)
+        if self._note_path.exists():
+            self._note_path.unlink()
+            sync_directory(self.path.parent)
+
+    def _replace(self, *, key: PublicKey, chain_id: ChainId, height: Height) -> None:
         state = build_floor(key=key, chain_id=chain_id, height=height)
         if self.state is not None and (self.state.key, self.state.chain_id) == (key, chain_id):
             # Twice, so that neither slot remembers less than this.

@@ -5,11 +5,9 @@ with their present state. Whatever was accepted ends in a status that says what 
 """
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 
-from msgspec import Struct
-
+from chain.contract.governance_calls import Rejoin
 from chain.errors import GongjiError, Refusal
 from chain.ledger import Ledger
 from chain.mempool import Mempool, Waiting
@@ -17,38 +15,31 @@ from chain.receipt import Receipt
 from chain.transaction import Transaction, decode_transaction
 from chain.types import TxId
 from chain.validation import get_blob_hash
+from consensus.events import RejoinDeclared
 from explorer.reader import Entry, TransactionStatus
 from node.admission import validate_admission
 from node.blob_pool import HOLD_MS, BlobPool
+from node.endings import Endings
 from node.gossip import Gossip
 from node.logs import get_logger
 from node.metrics import NodeMetrics
 from node.parked import Parked
+from node.peers import PeerTable
 from node.pool_journal import PoolJournal, PoolRecord, PoolRecordKind
 from node.ports import Clock
 from node.runtime import Runtime
 from node.submit_api import HeldBlob, SubmitResult
 from node.waiting import Waiters
 
-ENDED_MAX = 20_000
-"""Transactions that ended outside of the log and are remembered; the oldest is forgotten and becomes unknown."""
 RETRY_AFTER_S = 1
 PARKED_BLOBS_ASKED = 32
 """Blobs of parked transactions that are asked for at a time."""
 ASK_SECONDS = 0.5
 """While some are missing they are asked for so often."""
+REJOIN_AGE_BLOCKS = 3
+"""A declaration that was not on the chain before a restart still counts while the head is so near to it."""
 SLICE = 32
 """Transactions of a batch between two turns of the loop: 32 signatures are about two milliseconds."""
-
-
-class Ended(Struct, frozen=True):
-    """A transaction that ended outside of the log."""
-
-    status: str
-    """expired; or rejected, which is final only when its validity is over: until then another validator, in another
-    state, might be able to execute it, and no node ever contradicts a terminal state (api.md, Status)."""
-    valid_until_ms: int
-    code: str
 
 
 class Intake:
@@ -66,8 +57,8 @@ class Intake:
         runtime: Runtime,
         clock: Clock,
         get_block_ms: Callable[[], int],
-        home: int,
-        peers_count: int,
+        peers: PeerTable,
+        own_key: bytes,
         broadcast_blob: Callable[[bytes], int],
         want_blobs: Callable[[tuple[bytes, ...], tuple[int, ...]], None],
     ) -> None:
@@ -80,27 +71,36 @@ class Intake:
         self._runtime = runtime
         self._clock = clock
         self._get_block_ms = get_block_ms
-        self._home = home
+        self._peers = peers
+        self._own_key = own_key
         self._broadcast_blob = broadcast_blob
         self._want_blobs = want_blobs
-        self._parked = Parked(ingress_count=peers_count)
+        self._parked = Parked(ingress_count=0)
+        self._parked.set_ingress(peers.ingresses)
         self._promised_blobs: dict[bytes, None] = {}
         """Named by own transactions that came back from the journal without them: in that of another validator."""
         self._ask_handle: asyncio.TimerHandle | None = None
         self._log = get_logger("node")
-        self._ended: OrderedDict[TxId, Ended] = OrderedDict()
+        self._endings = Endings()
         self.gossip: Gossip | None = None
 
     # --- admission ---
+
+    def on_peers_changed(self) -> None:
+        """Let the shares follow the set of validators."""
+        ingresses = self._peers.ingresses
+        self._mempool.set_ingress(ingresses=ingresses, home=self._peers.home)
+        self._blobs.set_ingress(ingresses)
+        self._parked.set_ingress(ingresses)
 
     def has_blob(self, blob_hash: bytes) -> bool:
         """Tell whether a blob is held here, waiting or in the database."""
         return blob_hash in self._blobs or self._ledger.has_blob(blob_hash)
 
-    def is_known(self, tx_id: bytes) -> bool:
+    def is_known(self, transaction: Transaction) -> bool:
         """Tell whether a transaction is in the pool, parked or on the chain."""
-        known = TxId(tx_id)
-        return known in self._mempool or known in self._parked or self._ledger.has_transaction(known)
+        tx_id = transaction.tx_id
+        return tx_id in self._mempool or tx_id in self._parked or self._ledger.has_run(transaction)
 
     def admit_from_peer(self, transaction: Transaction, peer: int) -> None:
         """Check and pool a transaction that a validator took in, or park it where its blob is missing.
@@ -218,17 +218,19 @@ class Intake:
         """Decode and pool; return the transaction where it must still be journaled."""
         tx_id: TxId | None = None
         try:
+            if not self._peers.may_hand_in:
+                raise Refusal("no_ingress")
             transaction = decode_transaction(raw)
             tx_id = transaction.tx_id
-            known = self._find(tx_id)
+            known = self._find(tx_id, self._ledger.has_run(transaction))
             if known is not None:
                 # Still waiting: this caller's 202 waits for the sync of the journal as well.
                 pooled = self._mempool.get(tx_id) if known.status == "pending" else None
                 return _with(known, is_replayed=True), pooled
             # First what is cheap: under overload most are refused here, and a signature costs ten times as much.
-            self._mempool.check_room(transaction, ingress=self._home)
+            self._mempool.check_room(transaction, ingress=self._peers.home)
             self._validate(transaction, is_client=True)
-            self._pool(transaction, ingress=self._home)
+            self._pool(transaction, ingress=self._peers.home)
         except GongjiError as error:
             self._metrics.count_refusal(error.code, is_client=True)
             retry = RETRY_AFTER_S if error.entry.retryable else None
@@ -267,17 +269,28 @@ class Intake:
         return answers
 
     def _offer(self, fresh: list[Transaction], answers: list[SubmitResult], places: list[int]) -> None:
+        for transaction in fresh:
+            self._notice_rejoin(transaction)
         if self.gossip is not None:
             for place, transaction in zip(places, fresh, strict=True):
                 if not answers[place].is_replayed:
                     self.gossip.offer(transaction)
 
-    def _find(self, tx_id: TxId) -> SubmitResult | None:
+    def _notice_rejoin(self, transaction: Transaction) -> None:
+        """End this node's quarantine where its operator has just declared it, or had before a restart.
+
+        Only what came in here counts: the declaration is made on the machine that stands in quarantine, with its key.
+        """
+        if isinstance(transaction.body.call, Rejoin) and transaction.body.signer == self._own_key:
+            now, wall = self._runtime.times()
+            self._runtime.feed(RejoinDeclared(now_ms=now, wall_ms=wall))
+
+    def _find(self, tx_id: TxId, may_have_run: bool = True) -> SubmitResult | None:
         """Return what is known of a transaction."""
         waiting = self._mempool.get_waiting(tx_id)
         if waiting is not None:
             return SubmitResult(tx_id=tx_id, status="pending", valid_until_ms=waiting.transaction.body.valid_until_ms)
-        found = self._ledger.read_receipt(tx_id)
+        found = self._ledger.read_receipt(tx_id) if may_have_run else None
         if found is not None:
             return self._build_committed(tx_id, *found)
         ended = self.get_status(tx_id)
@@ -298,9 +311,11 @@ class Intake:
 
     async def put_blob(self, blob_hash: bytes, data: bytes) -> HeldBlob:
         """Hold a blob whose hash was checked, durably; gossip it."""
+        if not self._peers.may_hand_in:
+            raise Refusal("no_ingress")
         if self._ledger.has_blob(blob_hash):
             return HeldBlob(held_until_ms=self._clock.wall_ms() + HOLD_MS, is_replayed=True)
-        held_ms, is_known = self._blobs.add(data, ingress=self._home, now_ms=self._clock.now_ms())
+        held_ms, is_known = self._blobs.add(data, ingress=self._peers.home, now_ms=self._clock.now_ms())
         record = PoolRecord(kind=PoolRecordKind.BLOB, key=blob_hash, payload=data)
         try:
             await self._journal.append([record])
@@ -320,19 +335,14 @@ class Intake:
         waiting = self._mempool.get_waiting(tx_id)
         if waiting is not None:
             return TransactionStatus(status="pending", valid_until_ms=waiting.transaction.body.valid_until_ms)
-        ended = self._ended.get(tx_id)
-        if ended is None:
-            return None
-        if ended.valid_until_ms > self._ledger.header.timestamp_ms:
-            return TransactionStatus(status="pending", valid_until_ms=ended.valid_until_ms)
-        return TransactionStatus(status=ended.status, valid_until_ms=ended.valid_until_ms, code=ended.code)
+        return self._endings.get_status(tx_id, head_ms=self._ledger.header.timestamp_ms)
 
     def on_expired(self, expired: Iterable[Waiting]) -> None:
         """Note that transactions left the pool because block time passed their validity."""
         ids = []
         for waiting in expired:
             transaction = waiting.transaction
-            self._end(transaction, status="expired", code="expired")
+            self._endings.add(transaction, status="expired", code="expired")
             ids.append(transaction.tx_id)
             blob_hash = get_blob_hash(transaction)
             if blob_hash is not None:
@@ -342,13 +352,8 @@ class Intake:
 
     def on_evicted(self, transaction: Transaction) -> None:
         """Note that a transaction was evicted because it cannot be executed here."""
-        self._end(transaction, status="rejected", code="fault")
+        self._endings.add(transaction, status="rejected", code="fault")
         self._journal.forget([transaction.tx_id])
-
-    def _end(self, transaction: Transaction, *, status: str, code: str) -> None:
-        self._ended[transaction.tx_id] = Ended(status=status, valid_until_ms=transaction.body.valid_until_ms, code=code)
-        while len(self._ended) > ENDED_MAX:
-            self._ended.popitem(last=False)
 
     def restore(self) -> int:
         """Take back what the pool journal kept over a restart; return how many transactions.
@@ -364,7 +369,7 @@ class Intake:
                     if self._ledger.has_blob(record.key):
                         done.append(record.key)
                     else:
-                        self._blobs.add(record.payload, ingress=self._home, now_ms=self._clock.now_ms())
+                        self._blobs.add(record.payload, ingress=self._peers.home, now_ms=self._clock.now_ms())
                 elif self._restore_transaction(record):
                     count += 1
                 else:
@@ -381,15 +386,19 @@ class Intake:
         except GongjiError as error:
             self._log.warning("not_restored", id=record.key.hex(), kind="transaction", reason=str(error))
             return False
-        if self._ledger.has_transaction(transaction.tx_id):
+        if self._ledger.has_run(transaction):
             return False
         if transaction.body.valid_until_ms <= self._ledger.header.timestamp_ms:
-            self._end(transaction, status="expired", code="expired")
+            self._endings.add(transaction, status="expired", code="expired")
             return False
         if transaction.body.chain_id != self._ledger.chain_id or not transaction.is_signature_valid():
             return False
         # Not against the wall clock, which may have been set back: it was admitted once, and that was the promise.
-        self._pool(transaction, ingress=self._home)
+        self._pool(transaction, ingress=self._peers.home)
+        call = transaction.body.call
+        if isinstance(call, Rejoin) and call.height >= self._ledger.height - REJOIN_AGE_BLOCKS:
+            # An older one was about another quarantine.
+            self._notice_rejoin(transaction)
         blob_hash = get_blob_hash(transaction)
         if blob_hash is not None and not self.has_blob(blob_hash):
             self._promised_blobs[blob_hash] = None

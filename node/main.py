@@ -24,6 +24,7 @@ from node.assembly import Node
 from node.config import NodeConfig, load_config, parse_address
 from node.genesis_files import load_genesis
 from node.logs import configure_logs, get_logger
+from node.rest import build_rest_server
 
 METRICS_SECONDS = 1.0
 LAG_SECONDS = 0.25
@@ -93,9 +94,10 @@ async def _serve(
     log = get_logger("node")
     async with asyncio.TaskGroup() as tasks:
         journal_task = tasks.create_task(node.pool_journal.run(), name="pool journal")
-        server = node.build_server(config, genesis)
+        server = build_rest_server(node, config, genesis)
         server_task = tasks.create_task(server.serve(sockets=[listener]), name="rest")
         lag_task = tasks.create_task(_measure_lag(node), name="loop lag")
+        candidacy_task = tasks.create_task(node.candidacy.run(), name="candidacy")
         await node.mesh.start(tasks)
         restored = node.begin()
         # A large live heap would make full collections visible in block time (state-tree 9.9).
@@ -115,7 +117,7 @@ async def _serve(
         server.should_exit = True
         await node.mesh.close()
         await server_task
-        for task in (journal_task, lag_task):
+        for task in (journal_task, lag_task, candidacy_task):
             task.cancel()
 
 

@@ -119,6 +119,10 @@ class NodeMetrics:
         self.add_stage("execute", figures.execute_seconds)
         self.add_stage("write", figures.write_seconds)
 
+    def observe_sync(self, file: str, seconds: float) -> None:
+        """Count one durable write; files are ledger, journal, guard and pool."""
+        self.sync_seconds.labels(file).observe(seconds)
+
     def add_stage(self, stage: str, seconds: float) -> None:
         """Add time to a stage of the work; stages are a fixed set of words."""
         self.stage_seconds.labels(stage).inc(seconds)

@@ -6,6 +6,7 @@ a proposal that names it brings it back by hash.
 """
 
 from collections import OrderedDict
+from collections.abc import Sequence
 
 from msgspec import Struct
 
@@ -40,7 +41,7 @@ class Parked:
     def __init__(self, *, ingress_count: int) -> None:
         self._parked: OrderedDict[TxId, ParkedTransaction] = OrderedDict()
         self._by_blob: dict[bytes, dict[TxId, None]] = {}
-        self._shares = [_Share() for _ in range(ingress_count)]
+        self._shares = {ingress: _Share() for ingress in range(ingress_count)}
 
     def __len__(self) -> int:
         return len(self._parked)
@@ -48,11 +49,16 @@ class Parked:
     def __contains__(self, tx_id: TxId) -> bool:
         return tx_id in self._parked
 
+    def set_ingress(self, ingresses: Sequence[int]) -> None:
+        """Follow a change of the validator set: these may hand in from now on; what is here stays."""
+        kept = {ingress: share for ingress, share in self._shares.items() if share.transactions}
+        self._shares = {**{ingress: _Share() for ingress in ingresses}, **kept}
+
     def add(self, transaction: Transaction, *, ingress: int, blob_hash: bytes) -> bool:
         """Park a verified transaction; return False, keeping nothing, where its ingress validator has its share."""
-        share = self._shares[ingress]
+        share = self._shares.get(ingress)
         size = len(transaction.raw)
-        if share.transactions >= TRANSACTIONS_MAX or share.bytes_count + size > BYTES_MAX:
+        if share is None or share.transactions >= TRANSACTIONS_MAX or share.bytes_count + size > BYTES_MAX:
             return False
         if transaction.tx_id not in self._parked:
             share.transactions += 1

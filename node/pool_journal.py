@@ -21,6 +21,7 @@ import struct
 import zlib
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from time import perf_counter
 from typing import TypeVar
 
 from msgspec import Struct
@@ -119,6 +120,8 @@ class PoolJournal:
         """Places at which something could not be read back."""
         self.syncs = 0
         """Syncs since the start."""
+        self.observe_sync: Callable[[float], None] = lambda _seconds: None
+        """Told how many seconds each durable write took."""
         try:
             create_directory(directory)
             self._restored = self._load()
@@ -214,7 +217,9 @@ class PoolJournal:
             group.done.set_result(None)
 
     async def _write_records(self, records: Sequence[PoolRecord]) -> None:
+        started = perf_counter()
         await _run_in_thread(lambda: self._write(b"".join(_encode(record) for record in records)))
+        self.observe_sync(perf_counter() - started)
         self.syncs += 1
         segment = self._segments[-1]
         for record in records:

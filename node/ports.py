@@ -1,12 +1,14 @@
 """What the runtime needs of its surroundings: clock, signer, network, fetcher, observer."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Protocol
 
 from chain.execution import Executed
 from chain.mempool import Waiting
 from consensus.effects import Fault, PersistRecord
 from consensus.messages import OwnMessage
+from p2p.config import PeerEntry
 from p2p.events import FrameReceived
 
 
@@ -25,6 +27,9 @@ class Signer(Protocol):
 
     def persist(self, records: tuple[PersistRecord, ...]) -> list[OwnMessage]:
         """Sign, journal and sync; return the signed messages in order. Raises on a refusal or a failed disk."""
+
+    def keep_quarantine(self, reason: str) -> None:
+        """Make it durable that nothing may be signed."""
 
     def drop_below(self, height: int) -> None:
         """Drop journal records of heights up to and including this one: their batch is durable."""
@@ -45,6 +50,9 @@ class PeerNetwork(Network, Protocol):
 
     def release(self, event: FrameReceived) -> None:
         """Give a received frame back, once it needs no memory here any more."""
+
+    def set_peers(self, peers: Sequence[PeerEntry]) -> None:
+        """Replace the peer table; not to be called out of an event."""
 
     async def start(self, tasks: asyncio.TaskGroup) -> None:
         """Listen, and begin to dial."""
@@ -75,8 +83,13 @@ class Observer(Protocol):
     def collect_blobs(self, executed: Executed) -> list[bytes]:
         """Return the held blobs that the block's transactions name: they are written with it."""
 
-    def on_committed(self, executed: Executed, *, expired: list[Waiting], write_seconds: float) -> None:
-        """A block is durable; `expired` left the pool with it."""
+    def on_peers_changed(self) -> None:
+        """The committed state lets others connect than before."""
+
+    def on_committed(
+        self, executed: Executed, *, removed: list[Waiting], expired: list[Waiting], write_seconds: float
+    ) -> None:
+        """A block is durable; `removed` were in it and in the pool, `expired` left the pool with it."""
 
     def on_fault(self, fault: Fault) -> None:
         """The core noticed something."""

@@ -110,6 +110,12 @@ class NodeProcesses:
         """Return the base URLs of REST by index."""
         return tuple(node.url for node in self.nodes)
 
+    def add(self, config_path: Path, url: str) -> NodeProcess:
+        """Watch one more node, not yet started."""
+        node = NodeProcess(config_path, url=url)
+        self.nodes = (*self.nodes, node)
+        return node
+
     def __enter__(self) -> Self:
         return self
 

@@ -16,10 +16,11 @@ from chain.errors import DecodeError, StoreError
 from chain.genesis import Genesis
 from chain.history import inclusion_proof
 from chain.ledger import header_record_codec
+from chain.listing import build_pool_prefix, parse_ready_key
 from chain.receipt import Receipt, receipt_codec
 from chain.state import KeyPart, Overlay, PoolKey, Table
 from chain.store import Snapshot, Store
-from chain.trie import NO_SUMS, SUM, Sums
+from chain.trie import NO_SUMS, SUM, Sums, parse_sum_key
 from chain.trie_storage import encode_root_key
 from chain.trie_tree import Pending, Tree
 from chain.types import ZERO_HASH, TxId
@@ -119,6 +120,28 @@ class StoreSnapshot:
         if self._snapshot.get(encode_root_key(tag)) is None:
             return NO_SUMS
         return Tree(SUM, tag, self._snapshot).range_sums(x_from)
+
+    def read_leaf_at(self, pool: PoolKey, rank: int) -> tuple[int, bytes]:
+        """Return (X, pseudonym) of the leaf with this rank from 0."""
+        return parse_sum_key(Tree(SUM, layout.pool_tag(pool), self._snapshot).select(rank))
+
+    def scan_ready(
+        self, pool: PoolKey, *, start: bytes | None = None, is_reversed: bool = False
+    ) -> Iterator[tuple[bytes, int, bytes]]:
+        """Yield (position, day it was made, instruction id) of what the bank has not answered, oldest first."""
+        prefix = layout.LISTING + build_pool_prefix(pool)
+        first, last = prefix, layout.prefix_end(prefix)
+        if start is not None:
+            at = layout.LISTING + start
+            if is_reversed:
+                last = min(last, at)
+            else:
+                first = max(first, at + b"\x00")
+        if first >= last:
+            return
+        for key, _ in self._snapshot.iterate(start=first, stop=last, is_reversed=is_reversed):
+            position = key[len(layout.LISTING) :]
+            yield position, *parse_ready_key(position)
 
     # --- blocks ---
 

@@ -16,7 +16,8 @@ class RequestWatch:
     """Since when which leader could have included what waits."""
 
     def __init__(self, *, request_timeout_ms: int) -> None:
-        self._timeout_ms = request_timeout_ms
+        self.timeout_ms = request_timeout_ms
+        """T_req of the present height."""
         self._leader: int | None = None
         self._since_ms = 0
 
@@ -39,6 +40,6 @@ class RequestWatch:
         overdue = [
             bytes(entry.transaction.tx_id)
             for entry in waiting[:IDS_MAX]
-            if now_ms - max(entry.added_ms, self._since_ms) >= self._timeout_ms
+            if now_ms - max(entry.added_ms, self._since_ms) >= self.timeout_ms
         ]
         return tuple(overdue)

@@ -94,6 +94,41 @@ class RevealChain:
         return before
 
 
+class RevealFiles:
+    """The chain of a validator and, beside it, the one that governance may have renewed it with.
+
+    `reveal.json` is read at the start. Where the state's last link is not in it, `reveal.next.json` is looked for:
+    so an operator makes the new chain, has its anchor voted on, and need not be there when it takes effect.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Read the present chain; raise `ConfigError` as `load_reveal` does."""
+        self._next_path = path.with_name(f"{path.stem}.next{path.suffix}")
+        self._chain = load_reveal(path)
+
+    @property
+    def anchor(self) -> Hash:
+        """Return the anchor of the present chain."""
+        return self._chain.anchor
+
+    def find_preimage(self, link: Hash) -> Hash:
+        """Return the next reveal; raise `RevealExhausted` where no file has it: this node can vote and not lead."""
+        try:
+            return self._chain.find_preimage(link)
+        except RevealExhausted:
+            raise
+        except StoreError as error:
+            if not self._next_path.exists():
+                raise RevealExhausted(f"{error}, and there is no {self._next_path.name}") from error
+        try:
+            following = load_reveal(self._next_path)
+            found = following.find_preimage(link)
+        except (ConfigError, StoreError) as error:
+            raise RevealExhausted(f"{self._next_path.name} does not help: {error}") from error
+        self._chain = following
+        return found
+
+
 def create_reveal(path: Path, *, owner: str, length: int = LENGTH_DEFAULT) -> RevealChain:
     """Make a new chain and its file (mode 0600); raise `ConfigError` where the file exists or the length
     is bad."""

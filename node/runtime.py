@@ -3,6 +3,9 @@
 It feeds events to the pure core and carries out each `Effects` record from top to bottom: persist, send, commit,
 check, build, timers, sync, faults. Nothing is sent before what it rests on is durable. One event at a time; every
 failure of disk or of an own invariant stops the node.
+
+Peers have numbers here, and indexes in the core, which follow the set of the height: `naming` translates both ways at
+the moment when an event is handled, because a commit before it may have moved the set.
 """
 
 import asyncio
@@ -21,17 +24,16 @@ from consensus import core
 from consensus.config import Config
 from consensus.effects import (
     BuildBlock,
-    CancelTimer,
     CatchUp,
     CommitBlock,
     Effects,
     EnterQuarantine,
     Evidence,
+    Fault,
     FetchBlock,
     KeepPrepared,
     Note,
     Send,
-    SetTimer,
     Stop,
 )
 from consensus.events import (
@@ -40,6 +42,7 @@ from consensus.events import (
     Committed,
     Event,
     NothingToBuild,
+    PeerUp,
     PoolChanged,
     Signed,
     Start,
@@ -51,8 +54,11 @@ from consensus.state import State
 from node.block_work import BlockWorker
 from node.candidates import Candidates, build_content
 from node.checking import Checking
+from node.core_timers import CoreTimers
 from node.gathering import Gathering
 from node.head import build_head
+from node.naming import Naming
+from node.peers import PeerTable
 from node.ports import Clock, Fetcher, Network, Observer, Signer
 from node.wire import CONSENSUS_FIRST
 
@@ -78,9 +84,12 @@ class Runtime:
         observer: Observer,
         clock: Clock,
         stop: Callable[[str], None],
+        peers: PeerTable,
     ) -> None:
         self.config = config
         self.ledger = ledger
+        self._peers = peers
+        self._naming = Naming(peers)
         self.mempool = mempool
         self.candidates = candidates
         self._worker = worker
@@ -94,7 +103,7 @@ class Runtime:
         self._queue: deque[Event] = deque()
         self._is_running = False
         self._is_stopped = False
-        self._timers: dict[TimerId, asyncio.TimerHandle] = {}
+        self._timers = CoreTimers(self._on_timer)
         self._checking = Checking(self, worker=worker, clock=clock)
         self._gathering = Gathering(candidates=candidates, clock=clock)
         self._pending_commit: CommitBlock | None = None
@@ -112,7 +121,8 @@ class Runtime:
         """Make the core's state and carry out its first effects."""
         self._had_transactions = start.has_transactions
         self.state, effects = core.begin(self.config, start)
-        self.run_guarded(lambda: self._carry_out(effects))
+        named = self._naming.to_numbers(effects, self.state)
+        self.run_guarded(lambda: self._carry_out(named))
 
     def feed(self, event: Event) -> None:
         """Hand an event to the core; runs it and what follows from it at once, or after what is under way."""
@@ -124,9 +134,15 @@ class Runtime:
 
     def _drain(self) -> None:
         while self._queue and not self._is_stopped and self.state is not None:
-            event = self._queue.popleft()
-            self.state, effects = core.step(self.state, event)
-            self._carry_out(effects)
+            before = self.state
+            event = self._naming.to_core(self._queue.popleft(), before)
+            if event is None:
+                continue
+            self.state, effects = core.step(before, event)
+            self._carry_out(self._naming.to_numbers(effects, self.state))
+            if isinstance(event, Committed) and self.state.validators != before.validators:
+                now, wall = self.times()
+                self._queue.extend(PeerUp(peer, now, wall) for peer in self._naming.find_unknown(self.state))
 
     def _guarded(self, work: Callable[[], None]) -> None:
         """Run; whatever fails of ours stops the node rather than let it go on from a wrong state."""
@@ -147,10 +163,10 @@ class Runtime:
 
     def _cancel_all(self) -> None:
         self._checking.cancel()
-        for handle in [*self._timers.values(), self._build_handle, self._retry_handle]:
+        self._timers.cancel_all()
+        for handle in (self._build_handle, self._retry_handle):
             if handle is not None:
                 handle.cancel()
-        self._timers.clear()
 
     def close(self) -> None:
         """End without a failure."""
@@ -205,21 +221,27 @@ class Runtime:
         if effects.build is not None:
             self._plan_build(effects.build)
         for timer in effects.timers:
-            self._set_timer(timer)
+            self._timers.apply(timer)
         for task in effects.sync:
             self._sync(task)
         for fault in effects.faults:
-            self._observer.on_fault(fault)
-            match fault:
-                case Stop(reason=reason):
-                    self.halt(reason)
-                case Evidence() | EnterQuarantine() | Note():
-                    pass
-                case _:
-                    assert_never(fault)
+            self._on_fault(fault)
         if signed:
             now, wall = self.times()
             self._queue.extendleft(Signed(message, now, wall) for message in reversed(signed))
+
+    def _on_fault(self, fault: Fault) -> None:
+        self._observer.on_fault(fault)
+        match fault:
+            case Stop(reason=reason):
+                self.halt(reason)
+            case EnterQuarantine(reason=reason):
+                # Nothing was signed since; a restart must not forget it, nor need a peer to show it again.
+                self._signer.keep_quarantine(reason)
+            case Evidence() | Note():
+                pass
+            case _:
+                assert_never(fault)
 
     def _send(self, send: Send) -> None:
         message: Message = send.message
@@ -229,16 +251,6 @@ class Runtime:
             self._network.broadcast(kind, payload)
         else:
             self._network.send(send.to, kind, payload)
-
-    def _set_timer(self, timer: SetTimer | CancelTimer) -> None:
-        handle = self._timers.pop(timer.timer, None)
-        if handle is not None:
-            handle.cancel()
-        if isinstance(timer, SetTimer):
-            loop = asyncio.get_running_loop()
-            self._timers[timer.timer] = loop.call_later(
-                timer.duration_ms / 1000, self._on_timer, timer.timer, timer.token
-            )
 
     def _on_timer(self, timer: TimerId, token: int) -> None:
         now, wall = self.times()
@@ -337,7 +349,10 @@ class Runtime:
         self._checking.cancel()
         self._fetching = None
         self._signer.drop_below(executed.header.height)
-        self.mempool.remove_committed([transaction.tx_id for transaction in executed.transactions])
+        if self._peers.refresh():
+            # Before the core follows the set: whoever it may name has a number then.
+            self._observer.on_peers_changed()
+        removed = self.mempool.remove_committed([transaction.tx_id for transaction in executed.transactions])
         expired = self.mempool.expire(executed.header.timestamp_ms)
         self.mempool.release_pins()
         self.candidates.clear()
@@ -348,7 +363,7 @@ class Runtime:
             Committed(head=build_head(self.ledger), has_transactions=self._had_transactions, now_ms=now, wall_ms=wall)
         )
         # After it: a complaint about the leader must reach the core at the new height (pitfalls P17).
-        self._observer.on_committed(executed, expired=expired, write_seconds=write_seconds)
+        self._observer.on_committed(executed, removed=removed, expired=expired, write_seconds=write_seconds)
 
     def commit_synced(self, executed: Executed, certificate: Certificate) -> None:
         """Commit a block that the sync client verified."""

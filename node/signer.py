@@ -8,6 +8,7 @@ nowhere (pitfalls P2). What was signed is verified before it leaves (pitfalls C1
 """
 
 from collections.abc import Callable, Sequence
+from time import perf_counter
 from typing import assert_never
 
 from msgspec import Struct
@@ -35,6 +36,8 @@ from node.journal_format import JournalRecord, KeptBlock, KeptNewView, KeptOwn, 
 GROUPS_BEHIND_MAX = 1
 """Groups of own messages that a crash can leave in the journal beyond the guard's mark."""
 
+ObserveSync = Callable[[str, float], None]
+"""(file, seconds) of one durable write, for the metrics."""
 LoadBlock = Callable[[BlockContent], Block]
 """Give the bodies to a block whose transactions are known here."""
 
@@ -50,8 +53,10 @@ class Signer:
         guard: GuardFile,
         journal: Journal,
         load_block: LoadBlock,
+        observe_sync: ObserveSync = lambda _file, _seconds: None,
     ) -> None:
         """Take over a guard and a journal that `compute_restart` compared before."""
+        self._observe_sync = observe_sync
         self._load_block = load_block
         self._key = key
         self._chain_id = chain_id
@@ -92,9 +97,14 @@ class Signer:
                     state = before = self._guard.state
                 case _:
                     assert_never(record)
+        started = perf_counter()
         self._journal.append(kept)
+        appended = perf_counter()
+        if kept:
+            self._observe_sync("journal", appended - started)
         if state is not None and state is not before:
             self._guard.write(state)
+            self._observe_sync("guard", perf_counter() - appended)
         return signed
 
     def _sign(self, state: GuardState, message: OwnMessage) -> tuple[GuardState, OwnMessage, bool]:
@@ -110,6 +120,10 @@ class Signer:
 
     def _leave_quarantine(self, height: Height) -> None:
         self._guard.replace(key=self._key.public_key, chain_id=self._chain_id, height=height)
+
+    def keep_quarantine(self, reason: str) -> None:
+        """Make it durable that nothing may be signed until the quarantine is over."""
+        self._guard.keep_quarantine(reason)
 
     def drop_below(self, height: int) -> None:
         """Let the journal forget heights up to and including this one; call it after the batch of
@@ -150,6 +164,7 @@ def compute_restart(
         guard.bind(chain_id)
     if guard.state is None:
         return Restart(quarantine=guard.problem, mark=None)
+    kept = guard.quarantine
     mark = guard.state.mark
     at = (-1, -1, -1) if mark is None else (mark.height, mark.view, mark.step)
     groups = zip(contents.own, contents.own_groups, strict=True)
@@ -163,6 +178,8 @@ def compute_restart(
         is_journal_broken=journal.damage is not None,
     )
     position = None if mark is None else at
+    if kept is not None:
+        return Restart(quarantine=kept, mark=position)
     match start:
         case Quarantine(reason):
             told = reason if journal.damage is None else f"{reason}: {journal.damage}"

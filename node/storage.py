@@ -8,32 +8,36 @@ from chain.genesis import Genesis, compute_chain_id
 from chain.ledger import Ledger
 from chain.store import Store
 from chain.types import Hash
+from chain.validators import Validator, ValidatorSet, find_index
+from node.checkpoint_mark import open_mark
 from node.config import NodeConfig
 from node.guard import open_guard
 from node.journal import open_journal
 from node.keys import KeyKind, load_key
 from node.pool_journal import PoolJournal
-from node.reveal import load_reveal
+from node.reveal import RevealFiles
 from node.signer import compute_restart
+from p2p import ConfigurationError, load_pin
 
 
 class Storage:
-    """Open files of one validator."""
+    """Open files of one node; its keys may be those of a validator, or of one that is not yet in the set."""
 
     def __init__(self, config: NodeConfig, genesis: Genesis) -> None:
-        """Open everything; raise `ConfigError` where keys do not fit genesis, `StoreError` where the disk fails."""
+        """Open everything; raise `ConfigError` where keys do not fit the chain, `StoreError` where the disk fails."""
         self.key = load_key(Path(config.keys.validator), kind=KeyKind.VALIDATOR)
         self.checkpoint_key = load_key(Path(config.keys.checkpoint), kind=KeyKind.CHECKPOINT)
-        self.own_index = find_own_index(genesis, self.key.public_key)
-        if genesis.validators[self.own_index].checkpoint_key != self.checkpoint_key.public_key:
-            raise ConfigError(field="keys.checkpoint", reason="is not this validator's checkpoint key in genesis")
-        self._reveal = load_reveal(Path(config.keys.reveal))
+        self._pin = _load_pin(Path(config.keys.tls_certificate))
+        self._reveals = RevealFiles(Path(config.keys.reveal))
+        own = self._find_own(genesis.validators)
         self.directory = Path(config.data_dir)
         self.directory.mkdir(parents=True, exist_ok=True)
         chain_id = compute_chain_id(genesis)
         self.store = Store(self.directory / "ledger", chain_id)
         self.ledger = Ledger(self.store, genesis)
+        self.own = self._find_own(self.ledger.validators) or own or self._describe_own(config)
         self.pool_journal = PoolJournal(self.directory / "pool", chain_id, bytes_max=config.pool.journal_bytes_max)
+        self.checkpoint_mark = open_mark(self.directory / "checkpoint")
         self.guard = open_guard(Path(config.guard))
         self.journal, self.contents = open_journal(
             self.directory / "journal",
@@ -50,16 +54,41 @@ class Storage:
             contents=self.contents,
         )
 
+    def _find_own(self, validators: ValidatorSet) -> Validator | None:
+        """Return this node as a set knows it; raise `ConfigError` where its other keys are not those of the set."""
+        index = find_index(validators, self.key.public_key)
+        if index is None:
+            return None
+        own = validators[index]
+        if own.checkpoint_key != self.checkpoint_key.public_key:
+            raise ConfigError(field="keys.checkpoint", reason="is not this validator's checkpoint key on the chain")
+        if own.tls_pin != self._pin:
+            raise ConfigError(field="keys.tls_certificate", reason="has not this validator's pin on the chain")
+        return own
+
+    def _describe_own(self, config: NodeConfig) -> Validator:
+        """Return a node that no set knows as its own files say."""
+        return Validator(
+            organisation=config.name,
+            key=self.key.public_key,
+            checkpoint_key=self.checkpoint_key.public_key,
+            tls_pin=self._pin,
+            tls_certificate=b"",
+            address=config.listen.p2p,
+            reveal_anchor=self._reveals.anchor,
+        )
+
     def find_reveal(self, link: bytes) -> bytes:
-        """Return the link whose hash is this one: the next reveal."""
-        return self._reveal.find_preimage(Hash(link))
+        """Return the link whose hash is this one: the next reveal. Raises `RevealExhausted` where no file has it."""
+        return self._reveals.find_preimage(Hash(link))
 
     def get_last_link(self) -> bytes:
         """Return this validator's last link in the state."""
         beacon = self.ledger.read(BEACON.key(), BEACON.codec)
-        if beacon is None:
-            raise InvariantViolation("the state has no beacon")
-        return beacon.links[self.own_index]
+        index = find_index(self.ledger.validators, self.key.public_key)
+        if beacon is None or index is None:
+            raise InvariantViolation("the state has no link of this validator")
+        return beacon.links[index]
 
     def close(self) -> None:
         """Close all files."""
@@ -69,9 +98,8 @@ class Storage:
         self.store.close()
 
 
-def find_own_index(genesis: Genesis, key: bytes) -> int:
-    """Return the index of this validator; raise `ConfigError` if genesis does not name it."""
-    for index, validator in enumerate(genesis.validators):
-        if validator.key == key:
-            return index
-    raise ConfigError(field="keys.validator", reason="is not the key of a validator in genesis")
+def _load_pin(path: Path) -> bytes:
+    try:
+        return load_pin(path)
+    except (ConfigurationError, OSError) as error:
+        raise ConfigError(field="keys.tls_certificate", reason=str(error)) from error

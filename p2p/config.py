@@ -14,11 +14,11 @@ _MIB = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class PeerEntry:
-    """Name a validator and how to reach it; the peer table is a sequence of these."""
+    """Name a peer and how to reach it; the peer table is a sequence of these."""
 
     index: int
-    """Validator index, 0..65535; each once in a table. It must stay the same while other validators come
-    and go."""
+    """Number that this node gives to it, 0..65535; each once in a table. It is nobody else's business, and stays
+    the same while others come and go: identity is the pin alone."""
     pin: bytes
     """SHA-256 of the SubjectPublicKeyInfo of its TLS certificate, 32 bytes; each once in a table."""
     host: str
@@ -70,7 +70,7 @@ class MeshConfig:
     chain_id: bytes
     """SHA-256 of the canonical genesis, 32 bytes."""
     index: int
-    """Own validator index, 0..65535."""
+    """Own validator index when the process started, 0..65535; told to others for their logs, and not believed."""
     boot_id: bytes
     """16 random bytes, new at each start of the process."""
     software: str
@@ -131,8 +131,8 @@ def validate_config(config: MeshConfig, table: FrameTable) -> None:
         _require(bytes_max >= frame_bytes_max, name, f"must hold the largest frame, {frame_bytes_max} bytes")
 
 
-def validate_peers(peers: dict[int, PeerEntry], *, count: int, own_index: int, own_pin: bytes) -> None:
-    """Raise ConfigurationError where a peer table contradicts itself or this node's own key.
+def validate_peers(peers: dict[int, PeerEntry], *, count: int) -> None:
+    """Raise ConfigurationError where a peer table contradicts itself.
 
     `count` is the number of entries before they were indexed.
     """
@@ -142,8 +142,6 @@ def validate_peers(peers: dict[int, PeerEntry], *, count: int, own_index: int, o
         _require(0 <= entry.index <= INDEX_MAX, "peers.index", f"{entry.index} is not in 0..{INDEX_MAX}")
         _require(len(entry.pin) == PIN_BYTES, "peers.pin", f"of {entry.index} must have {PIN_BYTES} bytes")
         _require(1 <= entry.port <= PORT_MAX, "peers.port", f"of {entry.index} must be in 1..{PORT_MAX}")
-        is_own = entry.index == own_index
-        _require(is_own == (entry.pin == own_pin), "peers.pin", f"of {entry.index} contradicts the own certificate")
 
 
 def _require(is_met: bool, name: str, detail: str) -> None:

@@ -34,6 +34,7 @@ class RefusalReason(IntEnum):
     NO_COMMON_VERSION = 3
     UNKNOWN_KEY = 4
     WRONG_INDEX = 5
+    """Said by earlier versions, which compared indexes; kept so that its number means nothing else."""
     WRONG_LANE = 6
     WRONG_DIRECTION = 7
 

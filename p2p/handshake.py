@@ -23,6 +23,7 @@ BOOT_ID_BYTES = 16
 SOFTWARE_BYTES_MAX = 64
 REFUSAL_TEXT_BYTES_MAX = 256
 INDEX_MAX = 0xFFFF
+"""Also the index that a node outside the set tells."""
 VERSION_MAX = 0xFFFF
 
 _HELLO = struct.Struct(f">{len(TAG)}s{CHAIN_ID_BYTES}sHHBH{BOOT_ID_BYTES}sB")
@@ -41,7 +42,8 @@ class Hello:
     lane: int
     """`Lane` that this connection carries; the accepting side echoes it."""
     index: int
-    """Validator index that the sender claims, 0..65535; it must be the one that its key has."""
+    """Validator index that the sender had when it started, 65535 for none; for people, and checked by nobody: the
+    set of validators moves, and two nodes need not stand at the same height."""
     boot_id: bytes
     """16 random bytes, new at each start of the sender's process."""
     software: str
@@ -120,11 +122,10 @@ def decode_refusal(payload: bytes) -> Refusal:
     return Refusal(reason=reason, text=_clean(payload[1:]))
 
 
-def validate_hello(*, mine: Hello, theirs: Hello, index_pinned: int) -> int:
+def validate_hello(*, mine: Hello, theirs: Hello) -> int:
     """Return the wire version to speak, the highest that both know.
 
-    `mine` is what this side sends on the connection, `index_pinned` the index that the peer table gives to
-    the other side's key. Raises HandshakeRefusedError with a text naming both values.
+    `mine` is what this side sends on the connection. Raises HandshakeRefusedError with a text naming both values.
     """
     if theirs.chain_id != mine.chain_id:
         raise _refuse(
@@ -137,11 +138,6 @@ def validate_hello(*, mine: Hello, theirs: Hello, index_pinned: int) -> int:
             RefusalReason.NO_COMMON_VERSION,
             f"no common wire version: you speak {theirs.version_min} to {theirs.version_max} "
             f"({theirs.software}), I speak {mine.version_min} to {mine.version_max} ({mine.software})",
-        )
-    if theirs.index != index_pinned:
-        raise _refuse(
-            RefusalReason.WRONG_INDEX,
-            f"wrong validator index: you claim {theirs.index}, your key is that of {index_pinned}",
         )
     if theirs.lane != mine.lane or theirs.lane not in tuple(Lane):
         raise _refuse(RefusalReason.WRONG_LANE, f"wrong lane: {theirs.lane} is not the one that was opened")

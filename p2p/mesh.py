@@ -50,8 +50,8 @@ class Mesh:
     ) -> None:
         """Check everything and open nothing.
 
-        `peers` may hold this node's own entry, which must then agree with its certificate. Raises
-        ConfigurationError, naming the field, and OSError where a certificate file cannot be read.
+        `peers` may hold this node's own entry, known by its pin. Raises ConfigurationError, naming the field,
+        and OSError where a certificate file cannot be read.
         """
         self._config = config
         self._limits = config.limits
@@ -113,14 +113,14 @@ class Mesh:
             await asyncio.wait(tasks)
 
     def set_peers(self, peers: Sequence[PeerEntry]) -> None:
-        """Replace the peer table; connections to validators with unchanged index and pin stay.
+        """Replace the peer table; connections to peers with unchanged index and pin stay.
 
-        A changed address alone is used for the next dialling. Raises ConfigurationError, changing nothing,
-        where the table contradicts itself or this node's own certificate.
+        An entry with this node's own pin is passed over. A changed address alone is used for the next dialling.
+        Raises ConfigurationError, changing nothing, where the table contradicts itself.
         """
         entries = {entry.index: entry for entry in peers}
-        validate_peers(entries, count=len(peers), own_index=self._config.index, own_pin=self._own_pin)
-        entries.pop(self._config.index, None)
+        validate_peers(entries, count=len(peers))
+        entries = {index: entry for index, entry in entries.items() if entry.pin != self._own_pin}
         before, self._peers = self._peers, {}
         added = []
         for index, entry in sorted(entries.items()):
@@ -227,7 +227,7 @@ class Mesh:
         link.send_hello(self._config.build_hello(lane))
 
     def on_hello(self, link: Link, hello: Hello) -> None:
-        """Compare chain, versions, index and lane; the accepting side then introduces itself."""
+        """Compare chain, versions and lane; the accepting side then introduces itself."""
         peer = self._peers_by_pin.get(link.pin)
         if peer is None:
             raise _refuse(RefusalReason.UNKNOWN_KEY, "unknown key: you left the peer table")
@@ -236,7 +236,7 @@ class Mesh:
         else:
             lane = Lane(hello.lane) if hello.lane in tuple(Lane) else Lane.VOTES
         mine = self._config.build_hello(lane)
-        version = validate_hello(mine=mine, theirs=hello, index_pinned=peer.entry.index)
+        version = validate_hello(mine=mine, theirs=hello)
         if link.dialled is None:
             link.send_hello(mine)
             self._listener.on_settled(link)

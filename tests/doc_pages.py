@@ -88,4 +88,5 @@ def check_command(words: list[str]) -> None:
             assert name in options, f"{word} in {words}"
             if not options[name].is_flag and not given:
                 rest.pop(0)
-    assert values <= len(arguments) or any(item.nargs < 0 for item in arguments), f"too many arguments: {words}"
+    places = sum(item.nargs for item in arguments)
+    assert values <= places or any(item.nargs < 0 for item in arguments), f"too many arguments: {words}"

@@ -53,9 +53,9 @@ def replay(recording: Recording, path: Path) -> Iterator[int]:
                 header=block.header,
                 parent_certificate=block.parent_certificate,
                 transactions=tuple(decode_transaction(item) for item in block.transactions),
-                parameters=genesis.parameters,
+                parameters=ledger.parameters,
                 clock=genesis.clock,
-                has_transaction=ledger.has_transaction,
+                has_run=ledger.has_run,
                 freshness=None,
             )
             height = block.header.height

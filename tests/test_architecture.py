@@ -25,7 +25,7 @@ IMPORTS_ALLOWED = {
     "explorer": ("msgspec", "fastapi", "starlette", "pydantic", "jinja2", "chain", "explorer"),
     "node": (
         "msgspec", "nacl", "fastapi", "starlette", "pydantic", "cryptography", "uvicorn", "uvloop", "httpx",
-        "typer", "click", "rich", "structlog", "prometheus_client", *PACKAGES,
+        "typer", "click", "rich", "structlog", "prometheus_client", "lxml", *PACKAGES,
     ),
 }  # fmt: skip
 

@@ -15,8 +15,7 @@ import pytest
 import chain
 from chain.catalogue import get_entries
 from chain.contract.calls import Call
-from chain.contract.claim_events import ClaimEvent
-from chain.contract.events import MoneyEvent
+from chain.contract.events import Event
 from chain.contract.settlement_math import Caps, Charge, CostItem, compute_charge
 from chain.genesis import Parameters
 from chain.state import Table
@@ -25,10 +24,12 @@ from chain.trie import Sums
 from chain.validators import compute_faults_max, compute_quorum
 from consensus.describe import Description
 from explorer.app import build_app
+from explorer.privacy import WITHHELD_CALLS
 from explorer.settings import ExplorerSettings
 from node import genesis_files
 from node.config import NodeConfig
 from node.metrics import NodeMetrics
+from node.prepare_api import build_prepare_router
 from node.submit_api import build_submit_router
 from node.wire import build_frame_kinds
 from tests.conftest import REPOSITORY
@@ -236,7 +237,8 @@ def test_routes_are_those_of_the_openapi_document(tmp_path: Path) -> None:
     world = World(tmp_path / "db")
     settings = ExplorerSettings(software_version="0", cursor_key=bytes(32))
     router = build_submit_router(Desk(world), settings.limits)
-    paths = build_app(world.reader, Condition(), settings=settings, submit_router=router).openapi()["paths"]
+    prepare = build_prepare_router(world.reader)
+    paths = build_app(world.reader, Condition(), settings=settings, submit_routers=(router, prepare)).openapi()["paths"]
     world.close()
     expected = {
         (method.upper(), path, operation["operationId"])
@@ -262,6 +264,18 @@ def test_catalogue_table_is_the_catalogue() -> None:
     assert cut("docs/api.md", "catalogue") == render_catalogue()
 
 
+def test_kinds_of_tasks_are_those_of_the_interface() -> None:
+    names = {str(call.__struct_config__.tag) for call in typing.get_args(Call)} | {"verify_application"}
+    sources = [ast.parse(path.read_text(encoding="utf-8")) for path in (REPOSITORY / "explorer").glob("tasks*.py")]
+    found = {node.value for tree in sources for node in ast.walk(tree) if isinstance(node, ast.Constant)} & names
+    shown = {row[0].strip("`") for row in read_rows(cut("docs/api.md", "tasks"))}
+    assert shown == found | {"sign_<call>"}
+
+
+def test_withheld_calls_are_those_of_the_interface() -> None:
+    assert list_code(cut("docs/api.md", "withheld")) == sorted(WITHHELD_CALLS)
+
+
 # --- specification ----------------------------------------------------------------------------------------------------
 
 
@@ -280,7 +294,7 @@ def test_tables_of_the_specification_are_those_of_the_state() -> None:
 
 
 def test_events_of_the_specification_are_those_of_the_contract() -> None:
-    tags = [event.__struct_config__.tag for union in (MoneyEvent, ClaimEvent) for event in typing.get_args(union)]
+    tags = [event.__struct_config__.tag for event in typing.get_args(Event)]
     assert list_code(cut("docs/spec.md", "events")) == tags
 
 
@@ -295,7 +309,7 @@ def test_frames_of_the_specification_are_those_on_the_wire() -> None:
 def test_every_numbered_rule_points_at_a_module_or_a_test() -> None:
     text = read("docs/spec.md")
     formats = re.findall(r"^\*\*(F-\d+) .*?(?=^\*\*F-|^## )", text, re.DOTALL | re.MULTILINE)
-    assert len(formats) == 12
+    assert formats == [f"F-{number}" for number in range(1, 19)]
     for match in re.finditer(r"^\*\*(F-\d+) .*?(?=^\*\*F-|^## )", text, re.DOTALL | re.MULTILINE):
         assert re.search(r"`\w+/[\w./]+\.py`|section \d+", match[0]), match[1]
     rules = [row for row in read_rows(text) if re.fullmatch(r"[EJKRG]-?\d+", row[0])]
@@ -320,9 +334,10 @@ def test_quorum_table_is_that_of_the_code() -> None:
 # --- contract ---------------------------------------------------------------------------------------------------------
 
 
-def test_calls_of_the_contract_page_are_those_that_exist() -> None:
+@pytest.mark.parametrize("part", ["calls", "calls-zh"])
+def test_calls_of_the_contract_page_are_those_that_exist(part: str) -> None:
     names = [str(call.__struct_config__.tag) for call in typing.get_args(Call)]
-    assert list_code(cut("docs/contract.md", "calls")) == names
+    assert list_code(cut("docs/contract.md", part)) == names
     assert get_call_name(typing.get_args(Call)[6](member=bytes(32))) in names
 
 

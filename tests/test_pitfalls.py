@@ -181,7 +181,7 @@ def test_p13_one_liar_moves_nobody_beyond_the_wish_of_an_honest_node(huge: int, 
 @given(st.integers(0, 2**53 - 1))
 def test_p14_no_view_timer_is_longer_than_the_cap(view: int) -> None:
     timeout_ms = compute_view_timeout(replace(STATE, view=View(view)))
-    assert STATE.config.view_base_ms <= timeout_ms <= STATE.config.view_cap_ms
+    assert STATE.head.pace.view_base_ms <= timeout_ms <= STATE.head.pace.view_cap_ms
 
 
 def test_p21_the_core_is_a_function_so_no_two_events_ever_meet_inside_it() -> None:

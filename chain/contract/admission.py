@@ -12,11 +12,14 @@ from typing import Final
 from msgspec.structs import replace
 
 from chain.catalogue import SUCCESS, get_entry
+from chain.contract.account import validate_holder, verify_again
 from chain.contract.calendar import compute_new_year_day, compute_year
 from chain.contract.context import DAY_MS, Context, apply_items, compute_day_start_ms
 from chain.contract.deposit import is_enough
 from chain.contract.due import DUE_ADMISSION, DUE_AGE_OUT, add_due
 from chain.contract.events import AccountVerified, IndexIssued, MemberStatusChanged
+from chain.contract.guardian import set_majority
+from chain.contract.index_epoch import start_verification, validate_admissions_open, validate_verification
 from chain.contract.member_calls import (
     AccountVerify,
     AccountVerifyItem,
@@ -53,8 +56,6 @@ from chain.state import Overlay
 
 ADMISSION_DAYS: Final = 15
 """A platform that is silent so long after both indexes lets the application expire."""
-INDEX_EPOCH: Final = 0
-"""Epoch of the blind index; a new one begins only with new keys."""
 YEARS_AHEAD_MAX: Final = 150
 """A last cover year further ahead is a mistake."""
 ALREADY: Final = get_entry("already").number
@@ -80,18 +81,13 @@ def apply_account_verify(state: Overlay, context: Context, call: AccountVerify) 
 
 def _verify_one(state: Overlay, context: Context, item: AccountVerifyItem) -> int:
     member = _require(state, item.member)
-    if member.person_index is not None:
-        is_same = (
-            member.person_index == item.person_index
-            and member.account_token == item.account_token
-            and member.holder_kind == item.holder_kind
-            and member.last_cover_year == item.last_cover_year
-        )
-        if is_same:
-            return ALREADY
-        raise Refusal("conflict", member=item.member.hex())
+    if member.status == MEMBER_APPLIED:
+        member = start_verification(state, item.member, member)
+    if member.person_index is not None or is_gone(member):
+        return verify_again(state, context, item, member)
     if member.status != MEMBER_APPLIED:
         raise Refusal("member_state", status=member.status)
+    validate_holder(member, item.holder_kind, has_died=False)
     if item.last_cover_year > compute_year(get_today(context, require_plan(state, member.plan))) + YEARS_AHEAD_MAX:
         raise Refusal("value_out_of_range", last_cover_year=item.last_cover_year)
     if member.auditor_index is not None:
@@ -128,9 +124,11 @@ def apply_index_issue(state: Overlay, context: Context, call: IndexIssue) -> tup
 
 
 def _issue_one(state: Overlay, context: Context, item: IndexIssueItem) -> int:
-    if item.epoch != INDEX_EPOCH:
-        raise Refusal("value_out_of_range", epoch=item.epoch)
     member = _require(state, item.member)
+    if item.epoch != validate_admissions_open(state, member.plan):
+        raise Refusal("value_out_of_range", epoch=item.epoch)
+    if member.status == MEMBER_APPLIED:
+        member = start_verification(state, item.member, member)
     if member.auditor_index is not None:
         if member.auditor_index == item.person_index:
             return ALREADY
@@ -189,6 +187,7 @@ def _admit_one(state: Overlay, context: Context, member_id: bytes) -> int:
     index = member.person_index
     if index is None or member.auditor_index is None:
         raise Refusal("not_verified")
+    validate_verification(state, member_id, member)
     validate_person_free(state, member.plan, index)
     today = get_today(context, plan)
     if compute_year(today) > member.last_cover_year:
@@ -197,6 +196,7 @@ def _admit_one(state: Overlay, context: Context, member_id: bytes) -> int:
     age_out = compute_new_year_day(member.last_cover_year + 1)
     age_out_ms = compute_day_start_ms(age_out, plan.utc_offset_minutes)
     add_due(state, member.plan, age_out, DUE_AGE_OUT, age_out_ms, member_id)
+    set_majority(state, member_id, member, plan)
     _verify_member(state, context, member_id, member, today=today)
     return SUCCESS
 

@@ -5,10 +5,11 @@ from typing import Annotated
 from msgspec import Meta
 
 from chain.contract.call_base import ITEMS_MAX, Bytes32, CallPart, Clauses, DayNumber, OptionalBytes32
+from chain.types import ZERO_HASH
 
 
 class ClaimFile(CallPart, frozen=True, tag="claim_file"):
-    """Member or guardian: ask for aid."""
+    """Member, guardian, or for a dead member an heir together with an auditor: ask for aid."""
 
     member: Bytes32
     cause: Annotated[int, Meta(ge=0, le=1)]
@@ -22,6 +23,8 @@ class ClaimFile(CallPart, frozen=True, tag="claim_file"):
     """Row of the pinned benefit table that the member asks for."""
     payee_kind: Annotated[int, Meta(ge=0, le=2)]
     """0 self, 1 guardian, 2 estate."""
+    heir: OptionalBytes32 = None
+    """Key of the heir who files for a dead member; null while the member lives."""
 
 
 class AssessorAccept(CallPart, frozen=True, tag="assessor_accept"):
@@ -57,6 +60,8 @@ class CertificateAttach(CallPart, frozen=True, tag="certificate_attach"):
     source: Annotated[int, Meta(ge=0, le=2)]
     """0 hospital, 1 e_bill, 2 visit."""
     document_hash: Bytes32
+    bill_root: Bytes32 = ZERO_HASH
+    """Root over the claim's bill tags, which the signer compared with the bills; zero for a claim without bills."""
 
 
 class ClaimDecide(CallPart, frozen=True, tag="claim_decide"):
@@ -78,10 +83,12 @@ class ClaimConfirm(CallPart, frozen=True, tag="claim_confirm"):
 
 
 class ClaimWithdraw(CallPart, frozen=True, tag="claim_withdraw"):
-    """Member: take a claim back; refiling the same diagnosis keeps the drawn firms."""
+    """Member: take a claim back; the next one keeps the drawn firms."""
 
     member: Bytes32
     claim: Bytes32
+    heir: OptionalBytes32 = None
+    """As in claim_file."""
 
 
 class ClaimPayee(CallPart, frozen=True, tag="claim_payee"):
@@ -91,6 +98,8 @@ class ClaimPayee(CallPart, frozen=True, tag="claim_payee"):
     claim: Bytes32
     payee_kind: Annotated[int, Meta(ge=0, le=2)]
     """0 self, 1 guardian, 2 estate."""
+    heir: OptionalBytes32 = None
+    """As in claim_file."""
 
 
 # --- assessors -----------------------------------------------------------------------------------------------------
@@ -113,7 +122,25 @@ class ReauditReport(CallPart, frozen=True, tag="reaudit_report"):
     report_root: Bytes32
 
 
-# --- objections ----------------------------------------------------------------------------------------------------
+# --- notice and objections -------------------------------------------------------------------------------------------
+
+
+class ClaimCard(CallPart, frozen=True, tag="claim_card"):
+    """Platform: what the public is told about the patient during the notice."""
+
+    claim: Bytes32
+    age_from_years: Annotated[int, Meta(ge=0, le=145)]
+    """First year of the age band, a multiple of 5."""
+    age_to_years: Annotated[int, Meta(ge=4, le=149)]
+    """Last year of the age band: five years, or more where generalised."""
+    sex: Annotated[int, Meta(ge=0, le=2)]
+    """1 male, 2 female, 0 not said (generalised)."""
+    province: Annotated[int, Meta(ge=0, le=99)]
+    """First two digits of the GB/T 2260 code, 0 where generalised."""
+    disease_group: Annotated[int, Meta(ge=0, le=255)]
+    """Number of the group in the rules, 0 where generalised."""
+    people_min: Annotated[int, Meta(ge=0, le=1_000_000_000)]
+    """At least so many members share this card."""
 
 
 class ObjectionFile(CallPart, frozen=True, tag="objection_file"):
@@ -144,6 +171,8 @@ class AppealFile(CallPart, frozen=True, tag="appeal_file"):
     claim: OptionalBytes32
     """The claim; null for a voided membership."""
     grounds_hash: Bytes32
+    heir: OptionalBytes32 = None
+    """As in claim_file."""
 
 
 class BallotCommitItem(CallPart, frozen=True):
@@ -175,3 +204,11 @@ class BallotReveal(CallPart, frozen=True, tag="ballot_reveal"):
 
     member: Bytes32
     items: Annotated[tuple[BallotRevealItem, ...], Meta(min_length=1, max_length=ITEMS_MAX)]
+
+
+class AppealRule(CallPart, frozen=True, tag="appeal_rule"):
+    """Auditor and firm of the panel, each with a vote of its own: decide an appeal for which no jury voted."""
+
+    case: Bytes32
+    is_upheld: bool
+    """True: the appeal is right."""

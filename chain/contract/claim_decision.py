@@ -25,8 +25,15 @@ from msgspec.structs import replace
 
 from chain.catalogue import get_entry
 from chain.contract import claim_lane, organisations
+from chain.contract.appeal_tables import is_overruled
+from chain.contract.claim_bills import is_bill_consumed
 from chain.contract.claim_calls import ClaimDecide
-from chain.contract.claim_eligibility import compute_eligibility, is_case_decided, start_shares_refund
+from chain.contract.claim_eligibility import (
+    compute_eligibility,
+    find_decided_case,
+    is_case_decided,
+    start_shares_refund,
+)
 from chain.contract.claim_events import ClaimDecided, ClaimEscalated
 from chain.contract.claim_status import (
     DECISION_DAYS,
@@ -36,14 +43,15 @@ from chain.contract.claim_status import (
     close,
     get_active,
     get_majority,
+    keep_firms,
     require_claim,
     require_signer,
     require_status,
     save,
     set_due,
+    validate_clauses,
 )
 from chain.contract.claim_tables import (
-    BILL_TAG,
     CLAIM_APPROVED,
     CLAIM_CASE,
     CLAIM_EXPIRED,
@@ -55,8 +63,9 @@ from chain.contract.claim_tables import (
     DrawnFirm,
 )
 from chain.contract.context import Context
-from chain.contract.tables import POOL, ROSTER, SignerRecord
-from chain.contract.terms import get_benefit_fen
+from chain.contract.tables import MEMBER, POOL, ROSTER, SignerRecord
+from chain.contract.terms import get_benefit_fen, get_least_fen
+from chain.contract.version_tables import get_pin
 from chain.errors import InvariantViolation, Refusal
 from chain.genesis import ROLE_AUDITOR, ROLE_PLATFORM
 from chain.state import Overlay
@@ -68,36 +77,37 @@ ASKED_PLATFORM, ASKED_FIRST_AUDITOR, ASKED_SECOND_AUDITOR, ASKED_REPORTS = range
 def apply_claim_decide(state: Overlay, context: Context, call: ClaimDecide) -> tuple[int, ...]:
     """Approve or reject an investigated claim; only the organisation whose turn it is may.
 
-    Refused: claim_unknown; wrong_role; claim_state; not_your_turn, or deadline_passed for one whose turn is
-    over. Approving: no_majority (also for another row than the majority's), certificate_missing, or the bar:
-    bill_consumed, case_decided. Rejecting: clauses_missing; no_majority where the majority found it fulfilled
-    and there is no bar.
+    Refused: claim_unknown; wrong_role; claim_state; not_your_turn, or deadline_passed for one whose turn is over;
+    clause_unknown in the rules that the member pinned. Approving: no_majority (also for another row than the
+    majority's), certificate_missing, or the bar: bill_consumed, case_decided. Rejecting: clauses_missing; no_majority
+    where the majority found it fulfilled and there is no bar.
     """
     claim = require_claim(state, call.claim)
     signer = require_signer(state, context)
-    turn = _get_turn(signer)
+    turn = _get_turn(state, signer)
     require_status(claim, CLAIM_INVESTIGATED)
     if turn != claim.escalation:
         raise Refusal("deadline_passed" if turn < claim.escalation else "not_your_turn", asked=claim.escalation)
+    validate_clauses(state, claim, call.clauses)
     majority = get_majority(claim)
     is_fulfilled = majority is not None and majority.finding == FINDING_FULFILLED
     if not call.is_approved:
         if not call.clauses:
             raise Refusal("clauses_missing", claim=call.claim.hex())
-        if majority is not None and is_fulfilled and _find_bar(state, call.claim, claim, majority) is None:
+        if majority is not None and is_fulfilled and find_bar(state, call.claim, claim, majority) is None:
             raise Refusal("no_majority", claim=call.claim.hex())
         claim = replace(claim, decided_by=signer.organisation, clauses=call.clauses)
-        _reject(state, context, call.claim, claim)
+        reject(state, context, call.claim, claim)
         return ()
     if majority is None or not is_fulfilled or majority.row != call.row:
         raise Refusal("no_majority", row=call.row)
-    bar = _find_bar(state, call.claim, claim, majority)
+    bar = find_bar(state, call.claim, claim, majority)
     if bar is not None:
         raise Refusal(bar, claim=call.claim.hex())
     if claim.certificate is None:
         raise Refusal("certificate_missing", claim=call.claim.hex())
     claim = replace(claim, decided_by=signer.organisation, clauses=call.clauses)
-    _approve(state, context, call.claim, claim, majority)
+    approve(state, context, call.claim, claim, majority)
     return ()
 
 
@@ -116,58 +126,63 @@ def escalate(state: Overlay, context: Context, claim_id: bytes, claim: ClaimReco
     save(state, claim_id, set_due(state, claim_id, claim, kind=DUE_DECISION, today=today, days=days))
 
 
-def is_bill_consumed(state: Overlay, claim_id: bytes, claim: ClaimRecord) -> bool:
-    """Tell whether another confirmed claim has used up one of this claim's bills."""
-    bills = [state.require(BILL_TAG, claim.plan, tag) for tag in claim.bill_tags]
-    return any(bill.is_consumed and bill.claim != claim_id for bill in bills)
-
-
 def compute_amount(state: Overlay, claim: ClaimRecord, row: int) -> Fen:
     """Return the aid of a row: the member's pinned table, never above the pool's ceiling (contract 3.0)."""
-    pinned = get_benefit_fen(organisations.get_terms(state, claim.plan, claim.version).pinned.benefits, row)
-    pool = state.require(POOL, claim.plan, claim.pool)
-    ceiling = get_benefit_fen(organisations.get_terms(state, claim.plan, pool.version).pool.benefit_ceiling, row)
-    if pinned is None or ceiling is None:
+    benefits = organisations.get_terms(state, claim.plan, claim.version).pinned.benefits
+    pinned = get_benefit_fen(benefits, row)
+    if pinned is None:
         raise InvariantViolation(f"claim {claim.number} of {claim.plan}: row {row} has no amount")
-    return min(pinned, ceiling)
+    band, is_mild = benefits[row // 2], row % 2 == 1
+    pool = state.require(POOL, claim.plan, claim.pool)
+    tables = [organisations.get_terms(state, claim.plan, pool.version).pool.benefit_ceiling]
+    # Established on a day on which another version held for the member: what that one gives at these ages.
+    day = claim.established_day or claim.diagnosed_day
+    held = get_pin(state, claim.member, state.require(MEMBER, claim.member), day).version
+    if held != claim.version:
+        tables.append(organisations.get_terms(state, claim.plan, held).pinned.benefits)
+    low, high = band.age_from_years, band.age_to_years
+    others = [get_least_fen(table, age_from_years=low, age_to_years=high, is_mild=is_mild) for table in tables]
+    return Fen(min([pinned, *(amount for amount in others if amount)]))
 
 
-def _get_turn(signer: SignerRecord) -> int:
+def _get_turn(state: Overlay, signer: SignerRecord) -> int:
     if signer.role == ROLE_PLATFORM:
         return ASKED_PLATFORM
-    if signer.role == ROLE_AUDITOR and signer.order < 2:
-        return ASKED_FIRST_AUDITOR + signer.order
+    # By the roster of today: an auditor may have left since this one was given its number.
+    asked = organisations.get_auditors(state)[:2]
+    if signer.organisation in asked:
+        return ASKED_FIRST_AUDITOR + asked.index(signer.organisation)
     raise Refusal("wrong_role", organisation=signer.organisation)
 
 
 def _decide_by_reports(state: Overlay, context: Context, claim_id: bytes, claim: ClaimRecord) -> None:
     majority = get_majority(claim)
     if majority is None:
-        _reject(state, context, claim_id, claim, "no_majority")
+        reject(state, context, claim_id, claim, "no_majority")
         return
     if majority.finding != FINDING_FULFILLED:
-        _reject(state, context, claim_id, replace(claim, clauses=majority.clauses))
+        reject(state, context, claim_id, replace(claim, clauses=majority.clauses))
         return
-    bar = _find_bar(state, claim_id, claim, majority)
+    bar = find_bar(state, claim_id, claim, majority)
     if bar is not None:
-        _reject(state, context, claim_id, claim, bar)
+        reject(state, context, claim_id, claim, bar)
     elif claim.certificate is None:
+        keep_firms(state, claim_id, claim)
         close(state, context, claim_id, claim, CLAIM_EXPIRED, get_entry("certificate_missing").number)
     else:
-        _approve(state, context, claim_id, claim, majority)
+        approve(state, context, claim_id, claim, majority)
 
 
-def _find_bar(state: Overlay, claim_id: bytes, claim: ClaimRecord, majority: DrawnFirm) -> str | None:
+def find_bar(state: Overlay, claim_id: bytes, claim: ClaimRecord, majority: DrawnFirm) -> str | None:
     """Return the code of what forbids an approval that the reports support, or None."""
     if is_bill_consumed(state, claim_id, claim):
         return "bill_consumed"
-    case = state.get(CLAIM_CASE, claim.member, claim.cause, majority.established_day)
-    if case is not None and case.claim != claim_id and is_case_decided(state, case):
-        return "case_decided"
-    return None
+    decided = find_decided_case(state, claim.member, majority.established_day, claim_id)
+    return None if decided is None else "case_decided"
 
 
-def _reject(state: Overlay, context: Context, claim_id: bytes, claim: ClaimRecord, reason: str = "success") -> None:
+def reject(state: Overlay, context: Context, claim_id: bytes, claim: ClaimRecord, reason: str = "success") -> None:
+    """Reject a claim, for its clauses or for a reason of the catalogue."""
     majority = get_majority(claim)
     day = 0
     if majority is not None:
@@ -190,7 +205,8 @@ def _note_decided(state: Overlay, claim_id: bytes, claim: ClaimRecord, day: int)
         state.put(CLAIM_CASE, replace(case, claim=claim_id), claim.member, claim.cause, day)
 
 
-def _approve(state: Overlay, context: Context, claim_id: bytes, claim: ClaimRecord, report: DrawnFirm) -> None:
+def approve(state: Overlay, context: Context, claim_id: bytes, claim: ClaimRecord, report: DrawnFirm) -> None:
+    """Approve a claim with the day and row of a report, if they give a right to aid; to be noticed next."""
     day = report.established_day
     context.emit(
         ClaimDecided(claim=claim_id, decided_by=claim.decided_by, is_approved=True, row=report.row, established_day=day)
@@ -199,12 +215,17 @@ def _approve(state: Overlay, context: Context, claim_id: bytes, claim: ClaimReco
     case = state.require(CLAIM_CASE, claim.member, claim.cause, claim.diagnosed_day)
     state.put(CLAIM_CASE, replace(case, claim=claim_id), claim.member, claim.cause, day)
     status, reason = compute_eligibility(state, claim, diagnosed_day=day, filed_day=case.filed_day)
-    if status == CLAIM_REFUSED:
+    if status == CLAIM_REFUSED and not is_overruled(state, claim_id, reason, day):
         close(state, context, claim_id, claim, CLAIM_REFUSED, reason)
         return
     if status == CLAIM_SHARES_REFUND:
         start_shares_refund(state, context, claim_id, claim)
         return
     claim = replace(claim, amount=compute_amount(state, claim, report.row))
+    approve_again(state, context, claim_id, claim)
+
+
+def approve_again(state: Overlay, context: Context, claim_id: bytes, claim: ClaimRecord) -> None:
+    """Put a claim whose day, row and amount stand on the list of the next notice."""
     save(state, claim_id, change_status(context, claim_id, claim, CLAIM_APPROVED))
     claim_lane.push(state, claim.plan, claim_lane.LANE_NOTICE + claim.pool, claim_id)

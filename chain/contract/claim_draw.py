@@ -1,30 +1,45 @@
-"""Drawing assessor firms by lot, and their taking the claim (contract 2, ASSIGNED).
+"""Drawing assessor firms by lot, and their taking the claim or giving it back (contract 2, ASSIGNED).
 
 Two firms of different ownership groups are drawn, every such pair equally likely. A firm that stays silent
-past a deadline is replaced by another, drawn from those that were never on this claim; a third firm joins
-where two reports differ. After three replacements, or where no independent firm is left, the second auditor
-takes the seat (and may then not confirm the claim). Where nobody is left, or after six replacements, the
-claim ends EXPIRED and may be filed again. A firm drawn after another's report was revealed works alone but
+past a deadline, declines, or leaves the consortium is replaced by another, drawn from those that were never on this
+claim; a third firm joins where two reports differ. After three replacements, or where no independent firm is left, the
+second auditor takes the seat (and may then not confirm the claim). Where nobody is left, or after six replacements,
+the claim ends EXPIRED and may be filed again. A firm drawn after another's report was revealed works alone but
 not blind: that report is public by then.
 
-Anybody can draw again: the candidates are the firms of the roster in genesis order, the sets of candidates
+The same lane gives a claim its recheck firm (claim_recheck) and a paid one its lot (claim_reaudit). A claim that was
+withdrawn while it waited is drawn all the same: the next claim of the member keeps those firms (claim_withdrawal).
+
+Anybody can draw again: the candidates are the firms of the roster in its order, the sets of candidates
 are listed in lexicographic order, and the beacon value is in the receipt.
 """
-
-from itertools import combinations
 
 from msgspec.structs import replace
 
 from chain.catalogue import get_entry
-from chain.contract import beacon, claim_lane
-from chain.contract.claim_calls import AssessorAccept
-from chain.contract.claim_events import FirmAccepted, FirmDrawn, FirmReplaced
+from chain.contract import beacon, claim_lane, claim_reaudit, claim_recheck
+from chain.contract.claim_calls import AssessorAccept, AssessorDecline
+from chain.contract.claim_events import FirmAccepted, FirmReplaced
+from chain.contract.claim_review_events import FirmDeclined, FirmRemoved
+from chain.contract.claim_review_tables import CLAIMANT, NO_CLAIMANT
+from chain.contract.claim_roster import (
+    ask_draw,
+    holds_seat,
+    is_in_roster,
+    is_seated,
+    list_choices,
+    note_duty,
+    put_firm,
+    require_drawn,
+    seat,
+    vacate,
+)
 from chain.contract.claim_status import (
     ACCEPT_DAYS,
     COMMIT_DAYS,
     DUE_ACCEPT,
     DUE_COMMIT,
-    DUE_NONE,
+    DUE_SEATS,
     change_status,
     close,
     get_active,
@@ -41,14 +56,18 @@ from chain.contract.claim_tables import (
     CLAIM_ASSIGNED,
     CLAIM_ELIGIBLE,
     CLAIM_EXPIRED,
+    CLAIM_PAID,
+    CLAIM_RECHECK,
+    CLAIM_WITHDRAWN,
     ClaimRecord,
+    ClaimTicketRecord,
     DrawnFirm,
 )
-from chain.contract.context import Context
+from chain.contract.context import Context, compute_day_start_ms
+from chain.contract.due import add_due
 from chain.contract.organisations import get_auditors
-from chain.contract.tables import ORGANISATION, ROSTER
+from chain.contract.tables import PLAN
 from chain.errors import Refusal
-from chain.genesis import ROLE_ASSESSOR
 from chain.state import Overlay
 from chain.types import Hash
 
@@ -59,6 +78,8 @@ REDRAWS_END = 6
 DRAWS_PER_DAY_MAX = 4_000
 """Draws of one plan at one 0:00, and in one block however many days begin in it; the rest waits for the next 0:00, so
 that a flood of claims makes no block too slow."""
+SEATS_VACATED_MAX = 200
+"""Seats of a removed organisation that are vacated at one 0:00; the rest waits for the next."""
 
 
 def run_draws(state: Overlay, context: Context, plan: str, day: int, drawn_before: int = 0) -> int:
@@ -71,38 +92,36 @@ def run_draws(state: Overlay, context: Context, plan: str, day: int, drawn_befor
     draws_max = max(0, DRAWS_PER_DAY_MAX - drawn_before)
     pairs: list[tuple[str, ...]] = []
     for count in range(draws_max):
-        claim_id = claim_lane.get_first(state, plan, claim_lane.LANE_DRAW)
-        if claim_id is None:
+        ticket = claim_lane.get_first(state, plan, claim_lane.LANE_DRAW)
+        if ticket is None:
             return count
-        claim = state.require(CLAIM, claim_id)
+        claim = state.require(CLAIM, ticket.claim)
+        if not _is_waiting(claim, ticket):
+            claim_lane.pop(state, plan, claim_lane.LANE_DRAW)
+            continue
         value = beacon.get_draw_value(state.require(BEACON), since=claim.draw_height, proposers_min=proposers_min)
         if value is None:
             return count
         claim_lane.pop(state, plan, claim_lane.LANE_DRAW)
-        if not pairs and not claim.firms:
-            pairs = list_choices(state, claim, claim.seats)
-        _fill_seats(state, context, claim_id, claim, value, day, pairs)
+        if claim.status == CLAIM_PAID:
+            claim_reaudit.on_draw(state, context, ticket.claim, claim, value)
+        elif claim.status == CLAIM_RECHECK:
+            claim_recheck.on_draw(state, context, ticket.claim, claim, value, day)
+        else:
+            if not pairs and not claim.firms:
+                pairs = list_choices(state, claim, claim.seats)
+            _fill_seats(state, context, ticket.claim, claim, value, day, pairs)
     return draws_max
-
-
-def ask_draw(state: Overlay, context: Context, claim_id: bytes, claim: ClaimRecord) -> None:
-    """Put a claim with a vacant seat into the lane of draws; no deadline runs until the seat is filled."""
-    claim = replace(claim, draw_height=context.height, due_day=0, due_kind=DUE_NONE)
-    save(state, claim_id, claim)
-    claim_lane.push(state, claim.plan, claim_lane.LANE_DRAW, claim_id)
 
 
 def replace_silent(state: Overlay, context: Context, claim_id: bytes, claim: ClaimRecord) -> None:
     """Take the seat from each firm that missed the claim's deadline, and ask for a draw."""
-    firms = tuple(
-        replace(firm, is_replaced=True) if not firm.is_replaced and _is_silent(firm, claim.due_kind) else firm
-        for firm in claim.firms
-    )
-    for before, after in zip(claim.firms, firms, strict=True):
-        if after.is_replaced and not before.is_replaced:
-            event = FirmReplaced(claim=claim_id, organisation=after.organisation, due_kind=claim.due_kind)
-            context.emit(event)
-    ask_draw(state, context, claim_id, replace(claim, firms=firms, redraws=claim.redraws + 1))
+    silent = [firm.organisation for firm in get_active(claim) if _is_silent(firm, claim.due_kind)]
+    for organisation in silent:
+        context.emit(FirmReplaced(claim=claim_id, organisation=organisation, due_kind=claim.due_kind))
+        note_duty(state, organisation, silent=1)
+    claim = replace(vacate(claim, *silent), redraws=claim.redraws + 1)
+    ask_draw(state, context, claim_id, claim)
 
 
 def apply_assessor_accept(state: Overlay, context: Context, call: AssessorAccept) -> tuple[int, ...]:
@@ -126,35 +145,67 @@ def apply_assessor_accept(state: Overlay, context: Context, call: AssessorAccept
     return ()
 
 
-def require_drawn(claim: ClaimRecord, organisation: str) -> DrawnFirm:
-    """Return the signer's seat; raise `Refusal` not_drawn where it has none (any more)."""
-    for firm in get_active(claim):
-        if firm.organisation == organisation:
-            return firm
-    raise Refusal("not_drawn", organisation=organisation)
+def apply_assessor_decline(state: Overlay, context: Context, call: AssessorDecline) -> tuple[int, ...]:
+    """Give a seat back, or a re-audit: it is vacant at once and drawn again, which counts as a replacement.
+
+    A conflict of interest is no fault of the firm; declining without one is counted in its public record. Refused:
+    claim_unknown, wrong_role, claim_state, not_drawn; already where the signer has opened its report.
+    """
+    claim = require_claim(state, call.claim)
+    signer = require_signer(state, context)
+    require_status(claim, CLAIM_ASSIGNED, CLAIM_RECHECK, CLAIM_PAID)
+    if claim.status == CLAIM_PAID:
+        claim_reaudit.require_asked(state, call.claim, signer.organisation)
+    elif require_drawn(claim, signer.organisation).is_revealed:
+        raise Refusal("already", claim=call.claim.hex())
+    context.emit(FirmDeclined(claim=call.claim, organisation=signer.organisation, is_conflict=call.is_conflict))
+    note_duty(state, signer.organisation, declined=not call.is_conflict, conflicts=call.is_conflict)
+    if claim.status == CLAIM_PAID:
+        claim_reaudit.decline(state, context, call.claim, claim, signer.organisation)
+    else:
+        _vacate_seat(state, context, call.claim, claim, signer.organisation)
+    return ()
 
 
-def put_firm(claim: ClaimRecord, firm: DrawnFirm) -> ClaimRecord:
-    """Return the claim with the newer entry of one firm."""
-    firms = tuple(firm if item.organisation == firm.organisation else item for item in claim.firms)
-    return replace(claim, firms=firms)
+def on_seats_due(state: Overlay, context: Context, plan: str, organisation: str, day: int) -> None:
+    """Vacate what an organisation that left the roster still holds, some at a time."""
+    if is_in_roster(state, organisation):
+        return
+    for _ in range(SEATS_VACATED_MAX):
+        ticket = claim_lane.get_first(state, plan, organisation)
+        if ticket is None:
+            return
+        claim_lane.pop(state, plan, organisation)
+        if not holds_seat(state, ticket.claim, organisation):
+            continue
+        claim = state.require(CLAIM, ticket.claim)
+        context.emit(FirmRemoved(claim=ticket.claim, organisation=organisation))
+        if claim.status == CLAIM_PAID:
+            claim_reaudit.decline(state, context, ticket.claim, claim, organisation)
+        else:
+            _vacate_seat(state, context, ticket.claim, claim, organisation)
+    offset = state.require(PLAN, plan).utc_offset_minutes
+    due_ms = compute_day_start_ms(day + 1, offset)
+    add_due(state, plan, day + 1, DUE_SEATS, due_ms, organisation.encode("ascii"))
 
 
-def is_seated(claim: ClaimRecord) -> bool:
-    """Tell whether every seat is filled."""
-    return len(get_active(claim)) == claim.seats
+def _vacate_seat(state: Overlay, context: Context, claim_id: bytes, claim: ClaimRecord, organisation: str) -> None:
+    claim = vacate(claim, organisation)
+    if claim.status == CLAIM_RECHECK:
+        claim_recheck.on_vacated(state, claim_id)
+    else:
+        claim = replace(claim, redraws=claim.redraws + 1)
+    ask_draw(state, context, claim_id, claim)
 
 
-def list_choices(state: Overlay, claim: ClaimRecord, count: int) -> list[tuple[str, ...]]:
-    """Return all sets of `count` firms that may be drawn: never on this claim, all of different groups."""
-    names = state.require(ROSTER, ROLE_ASSESSOR).names
-    groups = {name: state.require(ORGANISATION, name).group for name in names}
-    used = [firm.organisation for firm in claim.firms]
-    taken = [state.require(ORGANISATION, firm.organisation).group for firm in get_active(claim)]
-    fresh = [name for name in names if name not in used and groups[name] not in taken]
-    return [
-        choice for choice in combinations(fresh, count) if len(dict.fromkeys(groups[name] for name in choice)) == count
-    ]
+def _is_waiting(claim: ClaimRecord, ticket: ClaimTicketRecord) -> bool:
+    """Tell whether a place in the lane still stands: the newest of its claim, which has something to be drawn."""
+    if claim.draw_height != ticket.asked:
+        return False
+    if claim.status == CLAIM_PAID:
+        return True
+    is_open = claim.status in (CLAIM_ELIGIBLE, CLAIM_ASSIGNED, CLAIM_RECHECK, CLAIM_WITHDRAWN)
+    return is_open and not is_seated(claim)
 
 
 def _fill_seats(
@@ -179,32 +230,26 @@ def _fill_seats(
         choices = list_choices(state, claim, vacant - 1)
     if not choices or claim.redraws > REDRAWS_END:
         # The set of no firms is a choice too, so this means seats that nobody can fill.
-        close(state, context, claim_id, claim, CLAIM_EXPIRED, get_entry("assessors_silent").number)
+        if claim.status == CLAIM_WITHDRAWN:
+            _end_pending_draw(state, claim, kept=None)
+        else:
+            close(state, context, claim_id, claim, CLAIM_EXPIRED, get_entry("assessors_silent").number)
         return
     purpose = f"assessors-{claim.redraws}-{claim.seats}"
     drawn += choices[beacon.draw(value, purpose=purpose, subject=claim_id, bound=len(choices))]
-    for name in drawn:
-        context.emit(FirmDrawn(claim=claim_id, organisation=name, value=value))
-    claim = replace(claim, firms=claim.firms + tuple(_build_seat(name, day) for name in drawn))
+    claim = seat(state, context, claim_id, claim, drawn, value, day)
+    if claim.status == CLAIM_WITHDRAWN:
+        save(state, claim_id, claim)
+        _end_pending_draw(state, claim, kept=claim_id)
+        return
     if claim.status == CLAIM_ELIGIBLE:
         claim = change_status(context, claim_id, claim, CLAIM_ASSIGNED)
     save(state, claim_id, set_due(state, claim_id, claim, kind=DUE_ACCEPT, today=day, days=ACCEPT_DAYS))
 
 
-def _build_seat(organisation: str, day: int) -> DrawnFirm:
-    return DrawnFirm(
-        organisation=organisation,
-        drawn_day=day,
-        is_replaced=False,
-        is_accepted=False,
-        commit_hash=None,
-        is_revealed=False,
-        finding=0,
-        established_day=0,
-        row=0,
-        clauses=(),
-        report_root=None,
-    )
+def _end_pending_draw(state: Overlay, claim: ClaimRecord, kept: bytes | None) -> None:
+    record = state.get(CLAIMANT, claim.member) or NO_CLAIMANT
+    state.put(CLAIMANT, replace(record, kept=kept, is_draw_pending=False), claim.member)
 
 
 def _is_silent(firm: DrawnFirm, due_kind: int) -> bool:

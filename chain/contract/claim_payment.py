@@ -9,27 +9,35 @@ module calls neither settlement nor custody nor the window.
                                                 failed v    | retried
                                                      PAY_FAILED
 
+    PAID --lot of the re-audit--> PAID for good, or CLEAN | CLAWBACK (claim_reaudit.py)
+
 A refund of shares walks the same path from SHARES_REFUND; it is no aid and ends no cover (that has ended
 already).
 """
 
 from msgspec.structs import replace
 
+from chain.catalogue import get_entry
 from chain.contract.claim_events import ClaimPaid, ClaimSettled
-from chain.contract.claim_status import change_status, release_member, save
+from chain.contract.claim_roster import ask_draw
+from chain.contract.claim_status import change_status, close, release_member, save
 from chain.contract.claim_tables import (
     CLAIM,
+    CLAIM_CLAWBACK,
     CLAIM_CONFIRMED,
+    CLAIM_EXPIRED,
     CLAIM_INSTRUCTED,
     CLAIM_PAID,
     CLAIM_PAY_FAILED,
     CLAIM_SETTLED,
     CLAIM_SHARES_REFUND,
+    CLAIM_STATUS_NAMES,
     ClaimRecord,
 )
 from chain.contract.context import Context
+from chain.contract.persons import drop_benefit
 from chain.contract.tables import MEMBER
-from chain.errors import InvariantViolation
+from chain.errors import InvariantViolation, Refusal
 from chain.state import Overlay
 
 
@@ -83,6 +91,36 @@ def on_pay_failed(state: Overlay, context: Context, claim_id: bytes) -> None:
     save(state, claim_id, _move(context, claim_id, claim, CLAIM_PAY_FAILED))
 
 
+def on_payment_returned(state: Overlay, context: Context, claim_id: bytes, amount: int) -> None:
+    """Note that an acknowledged payment (fen) came back; the right to it stands, and so does what followed from it.
+
+    Raises `Refusal` claim_state where the claim is to be paid back anyway: then the money is its recovery.
+    """
+    claim = state.require(CLAIM, claim_id)
+    if claim.status == CLAIM_CLAWBACK:
+        raise Refusal("claim_state", status=CLAIM_STATUS_NAMES[claim.status])
+    if claim.paid < amount:
+        raise InvariantViolation(f"claim {claim_id.hex()}: more came back than was paid")
+    if not claim.is_shares_refund:
+        member = state.require(MEMBER, claim.member)
+        state.put(MEMBER, replace(member, aid_received=member.aid_received - amount), claim.member)
+    save(state, claim_id, replace(_move(context, claim_id, claim, CLAIM_PAY_FAILED), paid=claim.paid - amount))
+
+
+def on_unclaimed(state: Overlay, context: Context, claim_id: bytes, amount: int) -> bool:
+    """Note that nobody could be paid (fen) for too long: the pool has the money again, and the claim ends.
+
+    Returns True where the main benefit is thereby paid as far as it will be, as `on_paid` does.
+    """
+    claim = state.require(CLAIM, claim_id)
+    claim = replace(claim, granted=claim.granted - amount)
+    if claim.paid or claim.granted or claim.rest:
+        return _finish(state, context, claim_id, claim)
+    drop_benefit(state, state.require(MEMBER, claim.member), claim_id)
+    close(state, context, claim_id, claim, CLAIM_EXPIRED, get_entry("aid_unclaimed").number)
+    return False
+
+
 def is_main_benefit(claim: ClaimRecord) -> bool:
     """Tell whether the claim's row is a severe one, whose payment ends the membership."""
     return claim.row % 2 == 0
@@ -98,8 +136,11 @@ def _finish(state: Overlay, context: Context, claim_id: bytes, claim: ClaimRecor
         save(state, claim_id, _move(context, claim_id, claim, waiting))
         return False
     if claim.paid:
-        claim = _move(context, claim_id, claim, CLAIM_PAID)
-    save(state, claim_id, claim)
+        # The lot of the re-audit is drawn by what nobody knows yet (claim_reaudit.py).
+        ask_draw(state, context, claim_id, _move(context, claim_id, claim, CLAIM_PAID))
+    else:
+        save(state, claim_id, claim)
+        drop_benefit(state, state.require(MEMBER, claim.member), claim_id)
     release_member(state, claim_id, claim)
     return claim.paid > 0 and not claim.is_shares_refund and is_main_benefit(claim)
 

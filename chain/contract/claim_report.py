@@ -9,7 +9,8 @@ finding, day or row make a third seat; then the case goes to the platform with w
 from msgspec.structs import replace
 
 from chain.codec import encode
-from chain.contract import claim_draw, organisations
+from chain.contract import claim_recheck, claim_roster, organisations
+from chain.contract.claim_bills import compute_bill_root
 from chain.contract.claim_calls import CertificateAttach, ReportCommit, ReportReveal
 from chain.contract.claim_events import (
     CertificateAttached,
@@ -35,11 +36,16 @@ from chain.contract.claim_status import (
     require_status,
     save,
     set_due,
+    validate_clauses,
 )
 from chain.contract.claim_tables import (
+    CLAIM_APPEALED,
     CLAIM_ASSIGNED,
     CLAIM_ELIGIBLE,
     CLAIM_INVESTIGATED,
+    CLAIM_RECHECK,
+    SOURCE_E_BILL,
+    SOURCE_VISIT,
     ClaimRecord,
     DrawnFirm,
 )
@@ -51,7 +57,6 @@ from chain.genesis import ROLE_HOSPITAL
 from chain.state import Overlay
 from chain.types import Hash
 
-SOURCE_HOSPITAL, SOURCE_E_BILL, SOURCE_VISIT = range(3)
 REPORT_TAG = b"gongji/report/v1\n"
 
 
@@ -74,12 +79,12 @@ def apply_report_commit(state: Overlay, context: Context, call: ReportCommit) ->
     claim = require_claim(state, call.claim)
     signer = require_signer(state, context)
     require_status(claim, CLAIM_ASSIGNED)
-    firm = claim_draw.require_drawn(claim, signer.organisation)
+    firm = claim_roster.require_drawn(claim, signer.organisation)
     if not firm.is_accepted:
         raise Refusal("claim_state", reason="not accepted")
     if firm.commit_hash is not None:
         raise Refusal("already" if firm.commit_hash == call.hash else "conflict", claim=call.claim.hex())
-    claim = claim_draw.put_firm(claim, replace(firm, commit_hash=call.hash))
+    claim = claim_roster.put_firm(claim, replace(firm, commit_hash=call.hash))
     context.emit(ReportCommitted(claim=call.claim, organisation=firm.organisation, hash=call.hash))
     if _is_sealed(claim):
         today = get_today(state, context, claim)
@@ -93,18 +98,19 @@ def apply_report_reveal(state: Overlay, context: Context, call: ReportReveal) ->
 
     Refused: claim_unknown, wrong_role, claim_state, not_drawn, already; reveal_too_early until every seat has
     committed (a seat that misses its deadline is filled again first); commit_mismatch; day_in_future;
-    row_unknown in the member's pinned table; clauses_missing where the finding is "not fulfilled".
+    row_unknown in the member's pinned table; clauses_missing where the finding is "not fulfilled"; clause_unknown in
+    the pinned rules. The firm of a recheck opens its report without a commitment (claim_recheck.py).
     """
     claim = require_claim(state, call.claim)
     signer = require_signer(state, context)
-    require_status(claim, CLAIM_ASSIGNED)
-    firm = claim_draw.require_drawn(claim, signer.organisation)
+    require_status(claim, CLAIM_ASSIGNED, CLAIM_RECHECK)
+    firm = claim_roster.require_drawn(claim, signer.organisation)
     if firm.is_revealed:
         raise Refusal("already", claim=call.claim.hex())
-    if not _is_sealed(claim):
-        raise Refusal("reveal_too_early", claim=call.claim.hex())
+    if claim.status == CLAIM_ASSIGNED:
+        _require_sealed(claim, firm, call)
     today = get_today(state, context, claim)
-    _validate_report(state, claim, firm, call, today)
+    _validate_report(state, claim, call, today)
     report = replace(
         firm,
         is_revealed=True,
@@ -114,7 +120,8 @@ def apply_report_reveal(state: Overlay, context: Context, call: ReportReveal) ->
         clauses=call.clauses,
         report_root=call.report_root,
     )
-    claim = claim_draw.put_firm(claim, report)
+    claim = claim_roster.put_firm(claim, report)
+    claim_roster.note_duty(state, report.organisation, reported=1)
     context.emit(
         ReportRevealed(
             claim=call.claim,
@@ -124,7 +131,9 @@ def apply_report_reveal(state: Overlay, context: Context, call: ReportReveal) ->
             row=report.row,
         )
     )
-    if all(item.is_revealed for item in get_active(claim)):
+    if claim.status == CLAIM_RECHECK:
+        claim_recheck.on_report(state, context, call.claim, claim)
+    elif all(item.is_revealed for item in get_active(claim)):
         _end_investigation(state, context, call.claim, claim, today)
     else:
         save(state, call.claim, claim)
@@ -134,17 +143,21 @@ def apply_report_reveal(state: Overlay, context: Context, call: ReportReveal) ->
 def apply_certificate_attach(state: Overlay, context: Context, call: CertificateAttach) -> tuple[int, ...]:
     """Attach the certificate that approval needs: a hospital's at once, a visit's once two firms attest it.
 
-    Refused: claim_unknown; wrong_role (a hospital certifies records and e-bills, a drawn firm its visit);
-    claim_state once it is decided; not_drawn; already for the same document, conflict for another one. Until
-    two firms agree, each may replace its own attestation.
+    The signer has compared the claim's bill tags with the bills, and says so by their root (claim_bills.py). Refused:
+    claim_unknown; wrong_role (a hospital certifies records and e-bills, a drawn firm its visit); claim_state once it
+    is decided; not_drawn; bills_not_certified for another root, or an e-bill of a claim without bills; already for the
+    same document, conflict for another one. Until two firms agree, each may replace its own attestation.
     """
     claim = require_claim(state, call.claim)
     signer = require_signer(state, context)
     if (signer.role == ROLE_HOSPITAL) == (call.source == SOURCE_VISIT):
         raise Refusal("wrong_role", source=call.source)
-    require_status(claim, CLAIM_ELIGIBLE, CLAIM_ASSIGNED, CLAIM_INVESTIGATED)
+    require_status(claim, CLAIM_ELIGIBLE, CLAIM_ASSIGNED, CLAIM_INVESTIGATED, CLAIM_APPEALED)
     if call.source == SOURCE_VISIT:
-        claim_draw.require_drawn(claim, signer.organisation)
+        claim_roster.require_drawn(claim, signer.organisation)
+    bill_root = compute_bill_root(claim.bill_tags)
+    if call.bill_root != bill_root or (call.source == SOURCE_E_BILL and not claim.bill_tags):
+        raise Refusal("bills_not_certified", bill_root=bill_root.hex())
     certificate = (call.source, call.document_hash)
     if claim.certificate is not None:
         raise Refusal("already" if claim.certificate == certificate else "conflict", claim=call.claim.hex())
@@ -157,12 +170,17 @@ def apply_certificate_attach(state: Overlay, context: Context, call: Certificate
 
 
 def _is_sealed(claim: ClaimRecord) -> bool:
-    return claim_draw.is_seated(claim) and all(firm.commit_hash is not None for firm in get_active(claim))
+    return claim_roster.is_seated(claim) and all(firm.commit_hash is not None for firm in get_active(claim))
 
 
-def _validate_report(state: Overlay, claim: ClaimRecord, firm: DrawnFirm, call: ReportReveal, today: int) -> None:
+def _require_sealed(claim: ClaimRecord, firm: DrawnFirm, call: ReportReveal) -> None:
+    if not _is_sealed(claim):
+        raise Refusal("reveal_too_early", claim=call.claim.hex())
     if hash_report(firm.organisation, call) != firm.commit_hash:
         raise Refusal("commit_mismatch", claim=call.claim.hex())
+
+
+def _validate_report(state: Overlay, claim: ClaimRecord, call: ReportReveal, today: int) -> None:
     if call.established_day > today:
         raise Refusal("day_in_future", established_day=call.established_day, today=today)
     benefits = organisations.get_terms(state, claim.plan, claim.version).pinned.benefits
@@ -170,12 +188,13 @@ def _validate_report(state: Overlay, claim: ClaimRecord, firm: DrawnFirm, call: 
         raise Refusal("row_unknown", row=call.row)
     if call.finding != FINDING_FULFILLED and not call.clauses:
         raise Refusal("clauses_missing", claim=call.claim.hex())
+    validate_clauses(state, claim, call.clauses)
 
 
 def _end_investigation(state: Overlay, context: Context, claim_id: bytes, claim: ClaimRecord, today: int) -> None:
     if claim.seats == SEATS_FIRST and get_majority(claim) is None:
         context.emit(ThirdFirmAsked(claim=claim_id))
-        claim_draw.ask_draw(state, context, claim_id, replace(claim, seats=SEATS_THIRD))
+        claim_roster.ask_draw(state, context, claim_id, replace(claim, seats=SEATS_THIRD))
         return
     claim = change_status(context, claim_id, claim, CLAIM_INVESTIGATED)
     claim = set_due(state, claim_id, claim, kind=DUE_DECISION, today=today, days=DECISION_DAYS[0])

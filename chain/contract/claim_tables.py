@@ -22,7 +22,10 @@ from chain.state import Table
     CLAIM_PAY_FAILED,
     CLAIM_WITHDRAWN,
     CLAIM_EXPIRED,
-) = range(16)
+    CLAIM_CLEAN,
+    CLAIM_CLAWBACK,
+    CLAIM_APPEALED,
+) = range(19)
 CLAIM_STATUS_NAMES = (
     "eligible",
     "refused",
@@ -40,7 +43,13 @@ CLAIM_STATUS_NAMES = (
     "pay_failed",
     "withdrawn",
     "expired",
+    "clean",
+    "clawback",
+    "appealed",
 )
+
+# What a certificate rests on
+SOURCE_HOSPITAL, SOURCE_E_BILL, SOURCE_VISIT = range(3)
 
 
 class DrawnFirm(Record, frozen=True):
@@ -49,7 +58,7 @@ class DrawnFirm(Record, frozen=True):
     organisation: Name
     drawn_day: DayField
     is_replaced: bool
-    """Was silent past a deadline: its seat was drawn again, and it counts no more."""
+    """Lost its seat by silence, declined it, or left the roster: the seat was drawn again, and it counts no more."""
     is_accepted: bool
     commit_hash: Bytes32 | None
     is_revealed: bool
@@ -89,11 +98,12 @@ class ClaimRecord(Record, frozen=True):
     bill_tags: tuple[Bytes32, ...]
     """Keyed tags of its bills, consumed when it is confirmed."""
     seats: Code
-    """Reports asked for: 2, or 3 once two differ."""
+    """Reports asked for: 2, or 3 once two differ; one or two more with each recheck."""
     redraws: Number
-    """How often a silent firm was replaced."""
+    """How often firms were replaced."""
     draw_height: Number
-    """Block in which the newest draw was asked for: reveals after it decide (contract 6)."""
+    """Block in which the newest draw was asked for: reveals after it decide (contract 6). For a paid claim that is the
+    lot of the re-audit."""
     decided_by: Name | None
     """Who decided; null while open and where the concurring reports did."""
     clauses: tuple[str, ...]
@@ -139,7 +149,8 @@ class ClaimCaseRecord(Record, frozen=True):
 
 
 class ClaimLaneRecord(Record, frozen=True):
-    """["claim_lane", plan, lane]: a queue of claims; lane 0 waits for a draw, lane 1 + pool for a notice."""
+    """["claim_lane", plan, lane]: a queue of claims (claim_lane.py): those that wait for a draw or for a notice, and
+    those on which an organisation was given a seat."""
 
     head: Number
     """Number of the first claim in it."""
@@ -151,6 +162,8 @@ class ClaimTicketRecord(Record, frozen=True):
     """["claim_ticket", plan, lane, number]: one place in a lane."""
 
     claim: Bytes32
+    asked: Number
+    """Block in which it asked for a draw; a claim that has asked again since has a newer place."""
 
 
 class BeaconRecord(Record, frozen=True):

@@ -1,10 +1,10 @@
-"""The bank's word: what became of instructions, and statements compared with the chain's own books (contract
-2 *Custody*).
+"""The bank's word on instructions: paid, failed, or paid and come back (contract 2, 3.5).
 
-    statement: contiguous --equal to the books--> MATCHED
-                          --different-----------> MISMATCH, and the plan is FROZEN from the next day
+    READY --settled--> SETTLED --money came back--> FAILED
+          --failed------------------------------------^
 
-Bank custody proves that money moved, not that a patient is real.
+Money never disappears in between: what a failed or returned payment was to move is again where it came from. Bank
+custody proves that money moved, not that a patient is real. Statements are in statement.py.
 """
 
 from typing import Final
@@ -12,12 +12,10 @@ from typing import Final
 from msgspec.structs import replace
 
 from chain.catalogue import SUCCESS, get_entry
-from chain.codec import encode
-from chain.contract.claim_payment import on_paid, on_pay_failed
+from chain.contract.account_retry import note_failed
+from chain.contract.claim_payment import on_paid, on_pay_failed, on_payment_returned
 from chain.contract.context import Context, apply_items
 from chain.contract.custody_tables import (
-    ACCOUNT,
-    BOOKING_DAY,
     DEPOSIT,
     INSTRUCTION,
     INSTRUCTION_AID,
@@ -25,40 +23,39 @@ from chain.contract.custody_tables import (
     INSTRUCTION_FEE,
     INSTRUCTION_READY,
     INSTRUCTION_REFUND,
+    INSTRUCTION_RESIDUE,
     INSTRUCTION_RETURN,
     INSTRUCTION_SETTLED,
-    STATEMENT,
+    INSTRUCTION_TRANSFER,
+    REASON_RETURNED,
     AccountRecord,
     InstructionRecord,
-    StatementRecord,
 )
 from chain.contract.deposit import (
-    RETURN_DAYS,
     credit_leaf,
     note_booking,
     require_account,
+    set_return,
     validate_booking_day,
 )
-from chain.contract.due import DUE_RETURN, add_due
-from chain.contract.events import InstructionAcknowledged, StatementPosted
-from chain.contract.money_calls import InstructionAck, InstructionAckItem, StatementPost
-from chain.contract.organisations import get_today, require_role
-from chain.contract.payout import note_answer
+from chain.contract.events import InstructionAcknowledged
+from chain.contract.money_calls import InstructionAck, InstructionAckItem
+from chain.contract.money_events import PaymentReturned
+from chain.contract.money_tables import CLAIM_MONEY, ClaimMoneyRecord
+from chain.contract.organisations import require_role
+from chain.contract.payout import note_answer, refund_member
+from chain.contract.pool_move import on_transfer_failed
 from chain.contract.shares import PoolBook, is_suspended, open_book, save_book, write_member
-from chain.contract.tables import ACT_CLAIMED_OUT, MEMBER, MEMBER_SHARING, PLAN
+from chain.contract.tables import ACT_CLAIMED_OUT, MEMBER, MEMBER_SHARING
+from chain.contract.wind_down import on_residue_failed
 from chain.contract.window import exit_member
 from chain.errors import InvariantViolation, Refusal
 from chain.genesis import ROLE_CUSTODIAN
 from chain.state import Overlay
 
-SPAN_DAYS_MAX: Final = 10
-"""Longest span of one statement: holidays."""
-STATEMENT_OVERDUE_DAYS: Final = 12
-"""A plan is frozen when its last closed day lies further back."""
+ACK_DAYS: Final = 7
+"""Silence of the bank on an instruction is public after so many days."""
 ALREADY: Final = get_entry("already").number
-
-
-# --- instructions ---
 
 
 def apply_instruction_ack(state: Overlay, context: Context, call: InstructionAck) -> tuple[int, ...]:
@@ -74,23 +71,44 @@ def apply_instruction_ack(state: Overlay, context: Context, call: InstructionAck
 
 
 def _ack_one(state: Overlay, context: Context, name: str, account: AccountRecord, item: InstructionAckItem) -> int:
-    record = state.get(INSTRUCTION, item.instruction)
-    if record is None or (record.plan, record.pool) != (account.plan, account.pool):
-        raise Refusal("instruction_unknown", instruction=item.instruction.hex())
+    record = require_instruction(state, account, item.instruction)
     if record.state in (INSTRUCTION_SETTLED, INSTRUCTION_FAILED):
         if _is_same(record, item):
             return ALREADY
         raise Refusal("conflict", instruction=item.instruction.hex())
+    if record.attempt > 0 and item.ref_token == record.ref_token:
+        # The answer to an earlier attempt, told again: it says nothing of the one under way.
+        return ALREADY
+    book = open_book(state, context, account.plan, account.pool)
+    if item.is_settled:
+        validate_booking_day(account, booking_day=item.booking_day, today=book.today)
+    elif item.booking_day > book.today:
+        raise Refusal("day_in_future", booking_day=item.booking_day, today=book.today)
+    book_answer(state, context, book, record, item)
+    if item.is_settled:
+        note_booking(state, name, item.booking_day, out_fen=item.amount)
+    return SUCCESS
+
+
+def require_instruction(state: Overlay, account: AccountRecord, instruction: bytes) -> InstructionRecord:
+    """Return an instruction to this account; raise `instruction_unknown`."""
+    record = state.get(INSTRUCTION, instruction)
+    if record is None or (record.plan, record.pool) != (account.plan, account.pool):
+        raise Refusal("instruction_unknown", instruction=instruction.hex())
+    return record
+
+
+def book_answer(
+    state: Overlay, context: Context, book: PoolBook, record: InstructionRecord, item: InstructionAckItem
+) -> None:
+    """Carry out what the bank says became of an instruction; the booking day is the caller's to note.
+
+    Writes the pool, member and claim. Raises instruction_state and amount_mismatch.
+    """
     if record.state != INSTRUCTION_READY:
         raise Refusal("instruction_state", state=record.state)
     if item.amount != record.amount:
         raise Refusal("amount_mismatch", amount=item.amount, recorded=record.amount)
-    book = open_book(state, context, account.plan, account.pool)
-    if item.is_settled:
-        validate_booking_day(account, booking_day=item.booking_day, today=book.today)
-        note_booking(state, name, item.booking_day, out_fen=item.amount)
-    elif item.booking_day > book.today:
-        raise Refusal("day_in_future", booking_day=item.booking_day, today=book.today)
     answered = replace(
         record,
         state=INSTRUCTION_SETTLED if item.is_settled else INSTRUCTION_FAILED,
@@ -112,18 +130,22 @@ def _ack_one(state: Overlay, context: Context, name: str, account: AccountRecord
         _settle(state, context, book, record)
     else:
         _fail(state, context, book, record)
-    if record.kind == INSTRUCTION_AID:
+        note_failed(state, context, item.instruction, record)
+    # A retry was answered before, so it counts no more for its period.
+    if record.kind == INSTRUCTION_AID and record.attempt == 0:
         note_answer(state, context, plan=record.plan, pool=record.pool, number=record.period)
-    return SUCCESS
 
 
 def _is_same(record: InstructionRecord, item: InstructionAckItem) -> bool:
+    """Tell whether an answer was given before; that a payment was made stays true when its money came back."""
+    has_come_back = record.reason == REASON_RETURNED
+    was_settled = record.state == INSTRUCTION_SETTLED or has_come_back
     return (
-        (record.state == INSTRUCTION_SETTLED) == item.is_settled
+        was_settled == item.is_settled
         and record.amount == item.amount
         and record.booking_day == item.booking_day
         and record.ref_token == item.ref_token
-        and record.reason == item.reason
+        and (has_come_back or record.reason == item.reason)
     )
 
 
@@ -144,6 +166,7 @@ def _settle(state: Overlay, context: Context, book: PoolBook, record: Instructio
     save_book(state, book)
     if record.claim is None or record.member is None:
         raise InvariantViolation("an aid instruction without claim or member")
+    _note_claim_money(state, record.claim, paid=record.amount, fee=record.fee)
     if on_paid(state, context, record.claim, record.amount):
         exit_member(state, context, record.member, ACT_CLAIMED_OUT)
 
@@ -159,7 +182,11 @@ def _fail(state: Overlay, context: Context, book: PoolBook, record: InstructionR
         return
     book.pool = replace(pool, outgoing=pool.outgoing - amount)
     if record.kind == INSTRUCTION_REFUND:
-        _refund_failed(state, book, record)
+        _refund_failed(state, context, book, record)
+    elif record.kind == INSTRUCTION_TRANSFER:
+        on_transfer_failed(state, context, book, record)
+    elif record.kind == INSTRUCTION_RESIDUE:
+        on_residue_failed(state, book, amount)
     elif record.kind == INSTRUCTION_RETURN:
         _return_failed(state, context, book, record)
     elif record.kind == INSTRUCTION_FEE:
@@ -167,10 +194,14 @@ def _fail(state: Overlay, context: Context, book: PoolBook, record: InstructionR
     save_book(state, book)
 
 
-def _refund_failed(state: Overlay, book: PoolBook, record: InstructionRecord) -> None:
+def _refund_failed(state: Overlay, context: Context, book: PoolBook, record: InstructionRecord) -> None:
     if record.member is None:
         raise InvariantViolation("a refund without a member")
     member = state.require(MEMBER, record.member)
+    if member.pool != book.number:
+        # He has changed pool since: his record holds money of the other one alone, so the bank is asked again.
+        refund_member(state, context, book, record.member, member, record.amount)
+        return
     is_paying = member.is_leaf and not is_suspended(member, book.pool.share_index)
     if member.status == MEMBER_SHARING and is_paying:
         credit_leaf(state, book, record.member, member, record.amount)
@@ -185,96 +216,49 @@ def _return_failed(state: Overlay, context: Context, book: PoolBook, record: Ins
     deposit = state.require(DEPOSIT, *record.deposit)
     state.put(DEPOSIT, replace(deposit, returned=deposit.returned - record.amount), *record.deposit)
     book.pool = replace(book.pool, unmatched=book.pool.unmatched + record.amount)
-    due_day = book.today + RETURN_DAYS
-    add_due(state, book.plan, due_day, DUE_RETURN, context.timestamp_ms, encode(record.deposit))
+    set_return(state, context, book, record.deposit)
 
 
-# --- statements ---
+def _note_claim_money(state: Overlay, claim: bytes, *, paid: int, fee: int) -> None:
+    before = state.get(CLAIM_MONEY, claim) or ClaimMoneyRecord(paid=0, fee=0, recovered=0)
+    state.put(CLAIM_MONEY, replace(before, paid=before.paid + paid, fee=before.fee + fee), claim)
 
 
-def apply_statement_post(state: Overlay, context: Context, call: StatementPost) -> tuple[int, ...]:
-    """Compare a statement with the chain's books; a difference is recorded, never refused."""
-    require_role(state, context.signer, ROLE_CUSTODIAN)
-    account = require_account(state, call.account)
-    today = get_today(context, state.require(PLAN, account.plan))
-    if call.from_day != account.closed_day + 1:
-        last = state.get(STATEMENT, call.account, account.statements - 1) if account.statements else None
-        if last is not None and _is_same_statement(last, call):
-            raise Refusal("already")
-        raise Refusal("statement_gap", from_day=call.from_day, expected=account.closed_day + 1)
-    if not 0 <= call.to_day - call.from_day < SPAN_DAYS_MAX:
-        raise Refusal("statement_span", from_day=call.from_day, to_day=call.to_day)
-    if call.to_day >= today:
-        raise Refusal("day_in_future", to_day=call.to_day, today=today)
-    booked = _sum_bookings(state, call)
-    expected = account.expected + booked[1] - booked[3]
-    is_matched = (
-        call.opening == account.closing
-        and booked == (call.in_count, call.in_sum, call.out_count, call.out_sum)
-        and call.closing == expected
+def return_payment(state: Overlay, context: Context, book: PoolBook, instruction: bytes, *, amount: int) -> None:
+    """Let a settled payment count as failed, because its money came back or had never gone.
+
+    The money is where a failed payment leaves it. Of the platform's fee comes back what it has not withdrawn yet; the
+    rest stays earned, and a later payment earns no more than came back. Raises instruction_unknown, instruction_state,
+    amount_mismatch, and claim_state where the aid is to be recovered anyway.
+    """
+    record = state.get(INSTRUCTION, instruction)
+    if record is None or (record.plan, record.pool) != (book.plan, book.number):
+        raise Refusal("instruction_unknown", instruction=instruction.hex())
+    # A transfer between pools has arrived on the other account: what comes from there is a movement of its own.
+    if record.state != INSTRUCTION_SETTLED or record.kind == INSTRUCTION_TRANSFER:
+        raise Refusal("instruction_state", state=record.state)
+    if amount != record.amount:
+        raise Refusal("amount_mismatch", amount=amount, recorded=record.amount)
+    pool = book.pool
+    fee = min(record.fee, pool.fee_payable)
+    failed = replace(record, state=INSTRUCTION_FAILED, fee=fee, reason=REASON_RETURNED)
+    state.put(INSTRUCTION, failed, instruction)
+    context.emit(PaymentReturned(instruction=instruction, kind=record.kind, amount=amount))
+    if record.kind != INSTRUCTION_AID:
+        book.pool = replace(pool, cash=pool.cash + amount, outgoing=pool.outgoing + amount)
+        _fail(state, context, book, failed)
+        note_failed(state, context, instruction, failed)
+        return
+    if record.claim is None:
+        raise InvariantViolation("an aid instruction without claim")
+    book.pool = replace(
+        pool,
+        cash=pool.cash + amount,
+        aid_payable=pool.aid_payable + amount,
+        fee_held=pool.fee_held + fee,
+        fee_payable=pool.fee_payable - fee,
     )
-    record = StatementRecord(
-        from_day=call.from_day,
-        to_day=call.to_day,
-        opening=call.opening,
-        closing=call.closing,
-        in_count=call.in_count,
-        in_sum=call.in_sum,
-        out_count=call.out_count,
-        out_sum=call.out_sum,
-        file_hash=call.file_hash,
-        is_matched=is_matched,
-        expected_closing=expected,
-    )
-    state.put(STATEMENT, record, call.account, account.statements)
-    state.put(
-        ACCOUNT,
-        replace(
-            account,
-            closed_day=call.to_day,
-            closing=call.closing,
-            expected=expected,
-            is_matched=account.is_matched and is_matched,
-            statements=account.statements + 1,
-        ),
-        call.account,
-    )
-    context.emit(
-        StatementPosted(
-            account=call.account,
-            number=account.statements,
-            from_day=call.from_day,
-            to_day=call.to_day,
-            closing=call.closing,
-            expected_closing=expected,
-            is_matched=is_matched,
-        )
-    )
-    return ()
-
-
-def _sum_bookings(state: Overlay, call: StatementPost) -> tuple[int, int, int, int]:
-    """Return (incoming count, sum, outgoing count, sum) of the chain's books over the statement's days."""
-    totals = (0, 0, 0, 0)
-    for day in range(call.from_day, call.to_day + 1):
-        booked = state.get(BOOKING_DAY, call.account, day)
-        if booked is not None:
-            totals = (
-                totals[0] + booked.in_count,
-                totals[1] + booked.in_sum,
-                totals[2] + booked.out_count,
-                totals[3] + booked.out_sum,
-            )
-    return totals
-
-
-def _is_same_statement(last: StatementRecord, call: StatementPost) -> bool:
-    return (
-        last.from_day == call.from_day
-        and last.to_day == call.to_day
-        and last.opening == call.opening
-        and last.closing == call.closing
-        and (last.in_count, last.in_sum) == (call.in_count, call.in_sum)
-        and (last.out_count, last.out_sum) == (call.out_count, call.out_sum)
-        and last.file_hash == call.file_hash
-    )
+    save_book(state, book)
+    _note_claim_money(state, record.claim, paid=-amount, fee=-record.fee)
+    on_payment_returned(state, context, record.claim, amount)
+    note_failed(state, context, instruction, failed)

@@ -4,10 +4,21 @@ from chain.contract.call_base import Bytes32, Name
 from chain.contract.fields import Code, DayField, FenField, Number, Record, SignedFen
 from chain.state import Table
 
-INSTRUCTION_AID, INSTRUCTION_REFUND, INSTRUCTION_RETURN, INSTRUCTION_FEE = range(4)
-INSTRUCTION_KIND_NAMES = ("aid", "refund", "return", "fee")
-INSTRUCTION_COMPUTED, INSTRUCTION_READY, INSTRUCTION_SETTLED, INSTRUCTION_FAILED = range(4)
-INSTRUCTION_STATE_NAMES = ("computed", "ready", "settled", "failed")
+(
+    INSTRUCTION_AID,
+    INSTRUCTION_REFUND,
+    INSTRUCTION_RETURN,
+    INSTRUCTION_FEE,
+    INSTRUCTION_TRANSFER,
+    INSTRUCTION_RESIDUE,
+) = range(6)
+INSTRUCTION_KIND_NAMES = ("aid", "refund", "return", "fee", "transfer", "residue")
+INSTRUCTION_COMPUTED, INSTRUCTION_READY, INSTRUCTION_SETTLED, INSTRUCTION_FAILED, INSTRUCTION_UNCLAIMED = range(5)
+INSTRUCTION_STATE_NAMES = ("computed", "ready", "settled", "failed", "unclaimed")
+REASON_RETURNED = 1_000
+"""Reason of a failed instruction whose payment had been made and came back; the bank's own reasons lie below."""
+STATEMENT_MATCHED, STATEMENT_MISMATCH, STATEMENT_RESOLVED = range(3)
+STATEMENT_STATE_NAMES = ("matched", "mismatch", "resolved")
 
 
 class DepositCodeRecord(Record, frozen=True):
@@ -17,16 +28,16 @@ class DepositCodeRecord(Record, frozen=True):
 
 
 class DepositRecord(Record, frozen=True):
-    """["deposit", account, booking day, ref token]: a bank fact, once."""
+    """["deposit", account, booking day, ref token]: a booked incoming transfer, once."""
 
     member: Bytes32 | None
     amount: FenField
     taken: FenField
-    """What was credited; the rest went to unmatched."""
+    """What was credited, to the member or (cash_other) to the pool; the rest went to unmatched."""
     value_day: DayField
     payer_token: Bytes32
     returned: FenField
-    """What a return instruction has taken out of unmatched."""
+    """What a return instruction or a recall has taken out of unmatched."""
     deposit_code: Number
     """Code of the remittance text; 0: none."""
 
@@ -57,7 +68,7 @@ class BookingDayRecord(Record, frozen=True):
 
 
 class StatementRecord(Record, frozen=True):
-    """["statement", account, number]: a posted statement and its verdict."""
+    """["statement", account, number]: a posted statement and its verdict (statement.py)."""
 
     from_day: DayField
     to_day: DayField
@@ -69,7 +80,15 @@ class StatementRecord(Record, frozen=True):
     out_sum: FenField
     file_hash: Bytes32
     is_matched: bool
+    """What the comparison said when it was posted."""
     expected_closing: SignedFen
+    """Closing by the chain's own books when it was posted."""
+    state: Code
+    """Matched, mismatch or resolved, as it is now."""
+    booked: tuple[Number, FenField, Number, FenField]
+    """Incoming count and sum, outgoing count and sum by the chain's books, lines of a resolution included."""
+    explained_closing: FenField
+    """The posted closing, or the one that a resolution put in its place."""
 
 
 class InstructionRecord(Record, frozen=True):
@@ -96,6 +115,8 @@ class InstructionRecord(Record, frozen=True):
     booking_day: DayField
     ref_token: Bytes32 | None
     reason: Number
+    to_account: Name | None = None
+    """Custody account of the plan that gets a transfer, with the member's deposit code as its text; null otherwise."""
 
 
 DEPOSIT_CODE = Table("deposit_code", DepositCodeRecord)

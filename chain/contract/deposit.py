@@ -24,8 +24,9 @@ from chain.contract.custody_tables import (
 from chain.contract.due import DUE_RETURN, add_due
 from chain.contract.events import DepositCredited, MemberReinstated
 from chain.contract.money_calls import DepositCredit, DepositCreditItem
-from chain.contract.organisations import require_role
+from chain.contract.organisations import is_winding_down, require_role
 from chain.contract.payout import Payment, create_instruction
+from chain.contract.pool_move import arrive, is_expected
 from chain.contract.shares import (
     PoolBook,
     close_cover,
@@ -46,6 +47,7 @@ from chain.contract.tables import (
     MEMBER_WAITING,
     MemberRecord,
 )
+from chain.contract.wind_tables import is_pool_closed
 from chain.contract.window import start_entry
 from chain.errors import Refusal
 from chain.genesis import ROLE_CUSTODIAN
@@ -117,8 +119,15 @@ def _credit_item(state: Overlay, context: Context, name: str, account: AccountRe
     if item.value_day > book.today:
         raise Refusal("day_in_future", value_day=item.value_day, today=book.today)
     note_booking(state, name, item.booking_day, in_fen=item.amount)
+    book_deposit(state, context, book, name, item)
+    save_book(state, book)
+    return SUCCESS
+
+
+def book_deposit(state: Overlay, context: Context, book: PoolBook, name: str, item: DepositCreditItem) -> None:
+    """Take a transfer into the pool that is open: credit whom it names, the rest is unmatched."""
     book.pool = replace(book.pool, cash=book.pool.cash + item.amount)
-    member_id = _find_member(state, account, item)
+    member_id = _find_member(state, book, item)
     taken = x = 0
     if member_id is not None:
         member = state.require(MEMBER, member_id)
@@ -126,27 +135,16 @@ def _credit_item(state: Overlay, context: Context, name: str, account: AccountRe
             state, context, book, member_id, member, amount=item.amount, value_day=item.value_day
         )
         x = after.x
-    rest = item.amount - taken
-    if rest:
-        book.pool = replace(book.pool, unmatched=book.pool.unmatched + rest)
-        key: DepositKey = (name, item.booking_day, item.ref_token)
-        add_due(state, book.plan, book.today + RETURN_DAYS, DUE_RETURN, context.timestamp_ms, encode(key))
-    save_book(state, book)
-    state.put(
-        DEPOSIT,
-        DepositRecord(
-            member=member_id if taken else None,
-            amount=item.amount,
-            taken=taken,
-            value_day=item.value_day,
-            payer_token=item.payer_token,
-            returned=0,
-            deposit_code=item.deposit_code or 0,
-        ),
-        name,
-        item.booking_day,
-        item.ref_token,
+    record = DepositRecord(
+        member=member_id if taken else None,
+        amount=item.amount,
+        taken=taken,
+        value_day=item.value_day,
+        payer_token=item.payer_token,
+        returned=0,
+        deposit_code=item.deposit_code or 0,
     )
+    put_deposit(state, context, book, (name, item.booking_day, item.ref_token), record)
     context.emit(
         DepositCredited(
             member=member_id,
@@ -158,7 +156,25 @@ def _credit_item(state: Overlay, context: Context, name: str, account: AccountRe
             x=x,
         )
     )
-    return SUCCESS
+
+
+def put_deposit(state: Overlay, context: Context, book: PoolBook, key: DepositKey, record: DepositRecord) -> None:
+    """Write a new deposit; what nobody took of it is unmatched and will be returned."""
+    state.put(DEPOSIT, record, *key)
+    rest = record.amount - record.taken
+    if rest:
+        book.pool = replace(book.pool, unmatched=book.pool.unmatched + rest)
+        set_return(state, context, book, key)
+
+
+def set_return(state: Overlay, context: Context, book: PoolBook, key: DepositKey) -> None:
+    """Let what is unmatched of a deposit go back in five days."""
+    add_due(state, book.plan, book.today + RETURN_DAYS, DUE_RETURN, context.timestamp_ms, encode(key))
+
+
+def get_unmatched(deposit: DepositRecord) -> int:
+    """Return what is still unmatched of a deposit in fen."""
+    return deposit.amount - deposit.taken - deposit.returned
 
 
 def _is_same(known: DepositRecord, item: DepositCreditItem) -> bool:
@@ -170,15 +186,18 @@ def _is_same(known: DepositRecord, item: DepositCreditItem) -> bool:
     )
 
 
-def _find_member(state: Overlay, account: AccountRecord, item: DepositCreditItem) -> bytes | None:
+def _find_member(state: Overlay, book: PoolBook, item: DepositCreditItem) -> bytes | None:
     """Return whom the remittance text names, if he is in the pool of this account."""
     if item.deposit_code is None:
         return None
-    code = state.get(DEPOSIT_CODE, account.plan, item.deposit_code)
+    code = state.get(DEPOSIT_CODE, book.plan, item.deposit_code)
     if code is None:
         return None
     member = state.require(MEMBER, code.member)
-    return code.member if member.pool == account.pool else None
+    is_here = member.pool == book.number
+    if is_here or is_expected(state, code.member, member, pool=book.number, amount=item.amount):
+        return code.member
+    return None
 
 
 # --- credit by the state of the member (contract 3.5) ---
@@ -194,9 +213,17 @@ def credit_member(
     amount: int,
     value_day: int,
 ) -> tuple[int, MemberRecord]:
-    """Credit what the member may take; return (taken, the record as it is now). Who leaves or left takes nothing."""
+    """Credit what the member may take; return (taken, the record as it is now).
+
+    Who leaves or left takes nothing, nor does anybody in a pool that pays everybody out.
+    """
+    if member.pool != book.number:
+        after = arrive(state, context, book, member_id, member, amount=amount, value_day=value_day)
+        return amount, after
     terms = book.terms.pool
     index = book.pool.share_index
+    if is_winding_down(book.plan_record) and is_pool_closed(state, book.plan, book.number):
+        return 0, member
     room = terms.deposit_max_fen * member.weight - get_balance(member, index)
     if member.status in _WITHOUT_LEAF:
         taken = max(0, min(amount, room))
@@ -317,7 +344,7 @@ def on_return_due(state: Overlay, context: Context, plan: str, due_id: bytes) ->
     key = _key_codec.decode(due_id)
     account = state.require(ACCOUNT, key[0])
     deposit = state.require(DEPOSIT, *key)
-    amount = deposit.amount - deposit.taken - deposit.returned
+    amount = get_unmatched(deposit)
     if amount == 0:
         return
     book = open_book(state, context, plan, account.pool)

@@ -7,8 +7,9 @@ from msgspec.structs import replace
 from chain.contract.context import Context
 from chain.contract.events import WindowClosed
 from chain.contract.fault import run_guarded
+from chain.contract.pool_move import finish_entry, run_move
 from chain.contract.shares import PoolBook, open_book, save_book
-from chain.contract.tables import PLAN_FROZEN, PLAN_PAUSED, POOL, QUEUE, PoolRecord
+from chain.contract.tables import ACT_ENTER, ACT_MOVE, PLAN_FROZEN, PLAN_PAUSED, POOL, QUEUE, PoolRecord, QueueRecord
 from chain.contract.window import LANE_ENTRIES, LANE_EXITS, run_queued
 from chain.state import Overlay
 
@@ -62,10 +63,19 @@ def _run_next(state: Overlay, context: Context, book: PoolBook, *, stage: int) -
             book.pool = replace(pool, queue_exits=(head + 1, tail))
         entry = state.require(QUEUE, book.plan, book.number, lane, head)
         state.delete(QUEUE, book.plan, book.number, lane, head)
-        run_queued(state, context, book, entry)
+        _run_entry(state, context, book, entry)
         save_book(state, book)
 
     return run_guarded(state, context, plan=book.plan, day=book.today, stage=stage, act=act)
+
+
+def _run_entry(state: Overlay, context: Context, book: PoolBook, entry: QueueRecord) -> None:
+    if entry.act == ACT_MOVE:
+        run_move(state, context, book, entry.member)
+        return
+    run_queued(state, context, book, entry)
+    if entry.act == ACT_ENTER:
+        finish_entry(state, book, entry.member)
 
 
 def _close_window(state: Overlay, context: Context, book: PoolBook) -> None:

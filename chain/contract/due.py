@@ -27,15 +27,53 @@ DUE_ADMISSION: Final = 2
 """15 days after both indexes: a silent platform lets the application expire."""
 DUE_HALF: Final = 3
 """7 days after the first signature of a call that needs several (halves.py)."""
+DUE_REKEY: Final = 4
+"""14 days after a request to replace a member's key, in which the old key may stop it (rekey.py)."""
+DUE_HAND_OVER: Final = 5
+"""90 days after a child came of age: the guardian's signatures cease (guardian.py)."""
+DUE_MAJORITY: Final = 6
+"""1 January after the year in which a child turns 18 (guardian.py)."""
+DUE_RETRY: Final = 7
+"""0:00 after a member's account became effective: failed payments are instructed again (account_retry.py)."""
+DUE_ACCOUNT_CHANGE: Final = 8
+"""30 days after a member asked for another account: a bank that has not verified it lets the wish expire."""
+DUE_VOID_HEARING: Final = 10
+"""15 days after a hearing was opened: the first auditor is asked (void.py)."""
+DUE_VOID_DECISION: Final = 11
+"""10 days for each auditor; the silence of both dismisses."""
+DUE_VOID_APPEAL: Final = 12
+"""30 days after a void was decided: without an appeal it is final."""
+DUE_ERASURE: Final = 13
+"""30 days after an erasure was asked for, and again while receipts are missing (erasure.py)."""
+DUE_INDEX_EPOCH: Final = 14
+"""0:00 of each day on which a new index epoch is pending (index_epoch.py)."""
+DUE_GHOST_AUDIT: Final = 15
+"""45 days after a sample was drawn (ghost_audit.py)."""
 DUE_AGE_OUT: Final = 20
 """1 January after the last cover year."""
 DUE_WAITING_END: Final = 21
 """End of the waiting period in a pool where waiting members do not share."""
 DUE_RETURN: Final = 30
 """5 days after money remained unmatched."""
+DUE_RESOLUTION: Final = 31
+"""2 days after bank and auditor explained a mismatch: it takes effect, also while the plan is frozen for it."""
+DUE_VERSION: Final = 40
+"""30 days after a version of the rules was disclosed: it becomes active (rules_version.py)."""
+DUE_CLAIM_OVER: Final = 41
+"""40 days after a claim ended: the end of a plan waits for it no longer (claim_open.py)."""
+DUE_APPEAL: Final = 80
+"""30 days after a claim was rejected or refused: no appeal any more (claim_status.py)."""
+DUE_APPEAL_WAIT: Final = 81
+"""0:00 at which an appeal looks again whether the member's other claim has ended (appeal.py)."""
+DUE_BALLOT_COMMIT: Final = 82
+"""7 days after a jury was drawn (jury.py)."""
+DUE_BALLOT_REVEAL: Final = 83
+"""3 days after the ballots were sealed (jury.py)."""
+DUE_APPEAL_PANEL: Final = 84
+"""10 days after auditor and firm were asked in place of a jury (appeal_panel.py)."""
 CLAIM_KIND_MIN: Final = 50
 KIND_MAX: Final = 99
-_DATES: Final = (DUE_AGE_OUT, DUE_WAITING_END)
+_DATES: Final = (DUE_MAJORITY, DUE_AGE_OUT, DUE_WAITING_END, DUE_RESOLUTION)
 """Kinds that are dates: stopped days do not move them."""
 
 

@@ -9,8 +9,15 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
+from chain.contract.appeal_events import AppealEvent
 from chain.contract.claim_events import ClaimEvent
+from chain.contract.claim_review_events import ReviewEvent
+from chain.contract.governance_events import GovernanceEvent
 from chain.contract.half_events import HalfEvent
+from chain.contract.member_events import MemberKeyEvent
+from chain.contract.money_events import CustodyEvent
+from chain.contract.person_events import PersonEvent
+from chain.contract.plan_events import PlanEvent
 from chain.types import INT_MAX
 
 Number = Annotated[int, Meta(ge=0, le=INT_MAX)]
@@ -263,5 +270,16 @@ MoneyEvent = (
     | PeriodClosed
     | AutomaticFault
 )
-Event = MoneyEvent | ClaimEvent | HalfEvent
+Event = (
+    MoneyEvent
+    | ClaimEvent
+    | ReviewEvent
+    | MemberKeyEvent
+    | AppealEvent
+    | HalfEvent
+    | GovernanceEvent
+    | CustodyEvent
+    | PersonEvent
+    | PlanEvent
+)
 """Every event that protocol version 1 knows."""

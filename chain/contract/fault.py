@@ -7,11 +7,10 @@ machine lacks (a readable disk, memory, stack) is let through, because the other
 
 from collections.abc import Callable
 
-from msgspec.structs import replace
-
 from chain.contract.context import Context
 from chain.contract.events import AutomaticFault, PlanStatusChanged
 from chain.contract.invariants import check_transaction
+from chain.contract.plan_stops import BY_FAULT, note_pause
 from chain.contract.tables import PLAN, PLAN_ACTIVE, PLAN_PAUSED, PLAN_WIND_DOWN
 from chain.errors import StoreError
 from chain.state import Overlay
@@ -44,5 +43,5 @@ def pause_after_fault(state: Overlay, context: Context, *, plan: str, day: int, 
     record = state.require(PLAN, plan)
     context.emit(AutomaticFault(plan=plan, day=day, stage=stage))
     if record.status in (PLAN_ACTIVE, PLAN_WIND_DOWN):
-        state.put(PLAN, replace(record, status=PLAN_PAUSED, since_day=day), plan)
+        note_pause(state, plan, record, by=BY_FAULT, reason_hash=None, day=day)
         context.emit(PlanStatusChanged(plan=plan, status=PLAN_PAUSED, day=day))

@@ -1,10 +1,19 @@
 """The state of block 0: organisations, plans, pools, accounts and the beacon, as genesis describes them."""
 
 from chain.contract.beacon import build_beacon
-from chain.contract.calendar import compute_year
 from chain.contract.claim_tables import BEACON
 from chain.contract.context import compute_day
-from chain.contract.custody_tables import ACCOUNT, AccountRecord
+from chain.contract.custody_tables import ACCOUNT
+from chain.contract.governance_tables import (
+    CONSORTIUM,
+    KEY_CHECKPOINT,
+    KEY_RECOVERY,
+    KEY_SIGNING,
+    KEY_VALIDATOR,
+    ConsortiumRecord,
+)
+from chain.contract.org_keys import take_key
+from chain.contract.rules_version import build_account, build_pool
 from chain.contract.schedule import STAGE_DONE
 from chain.contract.settlement import build_period
 from chain.contract.settlement_tables import PERIOD
@@ -20,14 +29,16 @@ from chain.contract.tables import (
     OrganisationRecord,
     PlanRecord,
     PlansRecord,
-    PoolRecord,
     RosterRecord,
     SignerRecord,
     VersionRecord,
 )
 from chain.contract.terms import hash_terms
+from chain.contract.version_tables import FIRST_VERSION, VERSION_STATE
 from chain.genesis import ROLE_NAMES, Genesis, GenesisPlan, compute_chain_id
 from chain.state import Overlay
+from chain.types import ZERO_HASH
+from chain.validators import VALIDATORS_MIN
 
 
 def build_genesis_state(overlay: Overlay, genesis: Genesis) -> None:
@@ -37,6 +48,29 @@ def build_genesis_state(overlay: Overlay, genesis: Genesis) -> None:
     for plan in genesis.plans:
         _build_plan(overlay, genesis, plan)
     overlay.put(BEACON, build_beacon(compute_chain_id(genesis), genesis.validators))
+    _build_consortium(overlay, genesis)
+
+
+def _build_consortium(overlay: Overlay, genesis: Genesis) -> None:
+    """Write the government's clock, and the one use of each institution's key."""
+    offset = genesis.plans[0].terms.pool.utc_offset_minutes
+    record = ConsortiumRecord(
+        day=compute_day(genesis.time_ms, offset),
+        utc_offset_minutes=offset,
+        validators_min=min(VALIDATORS_MIN, len(genesis.validators)),
+        set_height=0,
+        proposals=0,
+        live=(),
+        candidates=(),
+    )
+    overlay.put(CONSORTIUM, record)
+    for organisation in genesis.organisations:
+        take_key(overlay, organisation.key, use=KEY_SIGNING, owner=organisation.name)
+        if organisation.recovery_key != ZERO_HASH:
+            take_key(overlay, organisation.recovery_key, use=KEY_RECOVERY, owner=organisation.name)
+    for validator in genesis.validators:
+        take_key(overlay, validator.key, use=KEY_VALIDATOR, owner=validator.organisation)
+        take_key(overlay, validator.checkpoint_key, use=KEY_CHECKPOINT, owner=validator.organisation)
 
 
 def _build_organisations(overlay: Overlay, genesis: Genesis) -> None:
@@ -53,6 +87,7 @@ def _build_organisations(overlay: Overlay, genesis: Genesis) -> None:
                 group=organisation.group,
                 key=organisation.key,
                 recovery_key=organisation.recovery_key,
+                left_day=0,
             ),
             organisation.name,
         )
@@ -89,53 +124,7 @@ def _build_plan(overlay: Overlay, genesis: Genesis, plan: GenesisPlan) -> None:
     )
     version = VersionRecord(terms=terms, terms_hash=hash_terms(terms), active_day=today)
     overlay.put(VERSION, version, plan.plan, 0)
-    overlay.put(POOL, _build_pool(plan, today=today), plan.plan, 0)
-    overlay.put(
-        ACCOUNT,
-        AccountRecord(
-            plan=plan.plan,
-            pool=0,
-            closed_day=today - 1,
-            closing=plan.opening_fen,
-            expected=plan.opening_fen,
-            is_matched=True,
-            statements=0,
-        ),
-        plan.account,
-    )
+    overlay.put(VERSION_STATE, FIRST_VERSION, plan.plan, 0)
+    overlay.put(POOL, build_pool(account=plan.account, version=0, today=today), plan.plan, 0)
+    overlay.put(ACCOUNT, build_account(plan=plan.plan, pool=0, today=today), plan.account)
     overlay.put(PERIOD, build_period(terms.pool, after_day=today), plan.plan, 0, 0)
-
-
-def _build_pool(plan: GenesisPlan, *, today: int) -> PoolRecord:
-    return PoolRecord(
-        account=plan.account,
-        version=0,
-        share_index=0,
-        settlements=0,
-        carry=0,
-        year=compute_year(today),
-        year_index=0,
-        is_window=False,
-        period=0,
-        cash=plan.opening_fen,
-        tree_money=0,
-        plain=0,
-        aid_payable=0,
-        fee_held=0,
-        fee_payable=0,
-        outgoing=0,
-        unmatched=0,
-        collected=0,
-        arrears_paid=0,
-        interest=0,
-        recovered=0,
-        unclaimed=0,
-        spent=0,
-        entered=0,
-        exited=0,
-        queue_exits=(0, 0),
-        queue_entries=(0, 0),
-        items=(0, 0),
-        instructions=0,
-        start_day=today,
-    )

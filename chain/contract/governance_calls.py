@@ -42,7 +42,8 @@ class AddValidator(CallPart, frozen=True, tag="add_validator"):
     key: Bytes32
     checkpoint_key: Bytes32
     tls_pin: Bytes32
-    host: Annotated[str, Meta(min_length=1, max_length=253)]
+    host: Annotated[str, Meta(min_length=1, max_length=249, pattern="^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$")]
+    """DNS name or IPv4 address of its validator listener."""
     port: Annotated[int, Meta(ge=1, le=65_535)]
     reveal_anchor: Bytes32
 
@@ -161,3 +162,4 @@ class Rejoin(CallPart, frozen=True, tag="rejoin"):
     """Validator key: its operator declares that no other validator lies or lost data, and ends its quarantine."""
 
     height: Number
+    """Head of the chain when the operator declared it."""

@@ -4,13 +4,15 @@
                       +-----7 days---------------------> expired, and nothing has happened
 
 What a half asks for is checked again when it is completed: the state may have moved on meanwhile. A completion that
-is refused leaves the half open.
+is refused leaves the half open. What a key signed that was revoked since (key_revocation.py), or a member's key that
+was replaced, or an organisation that was let go, is missing again.
 """
 
 from collections.abc import Sequence
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from chain.codec import encode
 from chain.contract.call_base import Bytes32, CallPart, Name
@@ -18,8 +20,9 @@ from chain.contract.context import Context, compute_day_start_ms
 from chain.contract.due import DUE_HALF, add_due
 from chain.contract.fields import Code, DayField, Record
 from chain.contract.half_events import HalfExpired, HalfSigned
+from chain.contract.org_keys import is_key_revoked
 from chain.contract.organisations import get_today, require_plan
-from chain.contract.tables import SIGNER
+from chain.contract.tables import ORGANISATION, SIGNER
 from chain.crypto import sha256
 from chain.errors import Refusal
 from chain.genesis import ROLE_NAMES
@@ -40,6 +43,8 @@ class PartyRecord(Record, frozen=True):
     """The key that must sign, where no organisation does."""
     signed_by: Name | None
     """Organisation that signed; "-" for a key; null while it has not."""
+    signer: Bytes32 | None
+    """Key that signed: the signature counts no more once it is revoked; null while nobody has."""
 
 
 class HalfRecord(Record, frozen=True):
@@ -92,15 +97,21 @@ def cosign(
             name=str(name),
             opened_day=today,
             due_day=today + HALF_DAYS,
-            parties=tuple(PartyRecord(role=party.role, key=party.key, signed_by=None) for party in parties),
+            parties=tuple(
+                PartyRecord(role=party.role, key=party.key, signed_by=None, signer=None) for party in parties
+            ),
             call=encode(call),
         )
+    known = replace(
+        known,
+        parties=tuple(_forget_void(state, party, wanted) for party, wanted in zip(known.parties, parties, strict=True)),
+    )
     signer = state.get(SIGNER, context.signer)
     position, organisation = _find_party(
         known, parties, context.signer, signer.role if signer else NO_ROLE, signer.organisation if signer else KEY_NAME
     )
     signed = list(known.parties)
-    signed[position] = PartyRecord(role=signed[position].role, key=signed[position].key, signed_by=organisation)
+    signed[position] = replace(signed[position], signed_by=organisation, signer=context.signer)
     missing = tuple(_name_role(party) for party in signed if party.signed_by is None)
     context.emit(HalfSigned(call_hash=call_hash, name=known.name, organisation=organisation, missing=missing))
     if not missing:
@@ -119,6 +130,22 @@ def cosign(
     )
     state.put(HALF, record, plan, call_hash)
     return None
+
+
+def _forget_void(state: Overlay, party: PartyRecord, wanted: Party) -> PartyRecord:
+    """Return a party as missing where its key was revoked or replaced, or its organisation was let go, since it signed.
+
+    A member's key may be replaced because it was stolen: then the thief's signature counts no more either.
+    """
+    if party.key != wanted.key:
+        return replace(party, key=wanted.key, signed_by=None, signer=None)
+    if party.signer is None or party.signed_by is None:
+        return party
+    organisation = state.get(ORGANISATION, party.signed_by)
+    has_left = organisation is not None and organisation.left_day > 0
+    if not has_left and not is_key_revoked(state, party.signer):
+        return party
+    return replace(party, signed_by=None, signer=None)
 
 
 def _find_party(

@@ -6,15 +6,15 @@ by no other, so it must not outlive the act that made it.
 from collections.abc import Iterable
 from typing import Final
 
-import msgspec
+from msgspec import Struct
 
+from chain.codec import Codec, encode
 from chain.contract.settlement_tables import PERIOD
 from chain.contract.tables import POOL, PoolRecord
 from chain.errors import DecodeError, InvariantViolation
 from chain.state import Overlay, PoolKey
 from chain.types import FEN_MAX
 
-_POOL_KEY_PREFIX: Final = POOL.prefix(arity=2)
 _PERIOD_KEY_PREFIX: Final = PERIOD.prefix(arity=3)
 """Lists up to 10,000 ids and no sum: reading it back at each payment would cost more than the payment."""
 
@@ -41,17 +41,37 @@ def check_pool(pool: PoolRecord) -> None:
 
 
 def check_transaction(state: Overlay, mark: int) -> None:
-    """Check the records that were written since a savepoint, and the sums of the pools among them."""
+    """Check the records that were written since a savepoint, and the sums of the pools among them.
+
+    Whether they can be read back is left to `encode_record` where the block does that at its end.
+    """
+    is_read_back = not state.is_read_back_at_end
     for key, codec, record in state.written(mark):
-        if record is None or key.startswith(_PERIOD_KEY_PREFIX):
-            continue
-        if key.startswith(_POOL_KEY_PREFIX):
-            _, plan, number = msgspec.msgpack.decode(key)
-            check_pool(state.require(POOL, plan, number))
-        try:
-            codec.validate(record)
-        except DecodeError as error:
-            raise InvariantViolation(f"a record that nobody could read back: {error}") from error
+        if isinstance(record, PoolRecord):
+            check_pool(record)
+        if is_read_back and record is not None:
+            encode_record(key, codec, record)
+
+
+def encode_record(key: bytes, codec: Codec[Struct], record: Struct) -> bytes:
+    """Return the canonical bytes of a record; raise `InvariantViolation` where nobody could read them back."""
+    if key.startswith(_PERIOD_KEY_PREFIX):
+        return encode(record)
+    try:
+        return codec.encode_checked(record)
+    except DecodeError as error:
+        raise InvariantViolation(f"a record that nobody could read back: {error}") from error
+
+
+def are_records_readable(state: Overlay) -> bool:
+    """Tell whether every record as it is now could be read back."""
+    try:
+        for key, record in state.get_changes():
+            if record is not None:
+                encode_record(key, state.get_codec(key), record)
+    except InvariantViolation:
+        return False
+    return True
 
 
 def check_block(state: Overlay, pools: Iterable[PoolKey]) -> None:

@@ -166,6 +166,12 @@ class DeathReport(CallPart, frozen=True, tag="death_report"):
     document_hash: Bytes32
 
 
+class DeathRevoke(CallPart, frozen=True, tag="death_revoke"):
+    """The member's key with the bank, or with an auditor where the bank reported: the member lives."""
+
+    member: Bytes32
+
+
 # --- voiding, erasure, index epochs --------------------------------------------------------------------------------
 
 

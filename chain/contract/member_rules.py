@@ -2,12 +2,14 @@
 
 from typing import assert_never
 
+from chain.contract.accept_rules import apply_member_accept_rules
 from chain.contract.admission import apply_account_verify, apply_index_issue, apply_member_admit, apply_member_refuse
 from chain.contract.calls import MemberCall
 from chain.contract.context import Context
 from chain.contract.member_calls import (
     AccountVerify,
     IndexIssue,
+    MemberAcceptRules,
     MemberAdmit,
     MemberAmend,
     MemberApply,
@@ -47,5 +49,7 @@ def apply_member_call(state: Overlay, context: Context, call: MemberCall) -> tup
             return apply_member_withdraw(state, context, call)
         case MemberWeight():
             return apply_member_weight(state, context, call)
+        case MemberAcceptRules():
+            return apply_member_accept_rules(state, context, call)
         case _:
             assert_never(call)

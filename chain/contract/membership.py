@@ -15,6 +15,8 @@ from chain.contract.custody_tables import DEPOSIT_CODE, DepositCodeRecord
 from chain.contract.due import DUE_APPLICATION, DUE_WAITING_END, add_due
 from chain.contract.events import MemberAmended, MemberApplied, MemberWeightChanged, MemberWithdrew
 from chain.contract.member_calls import MemberAmend, MemberApply, MemberLeave, MemberWeight, MemberWithdraw
+from chain.contract.member_key_tables import HAND_OVER
+from chain.contract.org_keys import validate_key_free
 from chain.contract.organisations import get_today, is_winding_down, require_plan
 from chain.contract.payout import refund_member
 from chain.contract.persons import is_gone
@@ -41,11 +43,10 @@ from chain.contract.tables import (
     PLAN,
     PLAN_ACTIVE,
     POOL,
-    SIGNER,
     VERSION,
     MemberRecord,
-    PlanRecord,
 )
+from chain.contract.version_tables import count_pinned
 from chain.contract.window import exit_member
 from chain.errors import Refusal
 from chain.state import Overlay
@@ -58,16 +59,27 @@ APPLICATION_DAYS: Final = 30
 def require_member(state: Overlay, context: Context, member: bytes) -> MemberRecord:
     """Return a member whom the signer controls; raise `member_unknown` or `not_owner`.
 
-    In control are the member's own key and, for a child, that of the guardian.
+    In control are the keys of `get_signing_keys`.
     """
     record = state.get(MEMBER, member)
     if record is None:
         raise Refusal("member_unknown", member=member.hex())
-    if record.key == context.signer:
-        return record
-    if record.guardian is not None and state.require(MEMBER, record.guardian).key == context.signer:
-        return record
-    raise Refusal("not_owner", member=member.hex())
+    if context.signer not in get_signing_keys(state, member, record):
+        raise Refusal("not_owner", member=member.hex())
+    return record
+
+
+def get_signing_keys(state: Overlay, member_id: bytes, member: MemberRecord) -> tuple[bytes, ...]:
+    """Return the keys that sign for a membership: its own or, for a child, the guardian's present one.
+
+    A child's own key counts from the hand-over on, beside the guardian's until that ceases (guardian.py). Before,
+    `key` is the one that the guardian applied with, which may be lost or stolen by now.
+    """
+    if member.guardian is None:
+        return (member.key,)
+    guardian_key = state.require(MEMBER, member.guardian).key
+    hand_over = state.get(HAND_OVER, member_id)
+    return (guardian_key, member.key) if hand_over is not None and hand_over.has_key else (guardian_key,)
 
 
 # --- applying ---
@@ -80,10 +92,9 @@ def apply_member_apply(state: Overlay, context: Context, call: MemberApply) -> t
         raise Refusal("pool_unknown", plan=call.plan, pool=call.pool)
     if plan.status != PLAN_ACTIVE:
         raise Refusal("plan_not_active", plan=call.plan)
-    if state.get(SIGNER, context.signer) is not None:
-        raise Refusal("key_in_use")
+    validate_key_free(state, context.signer)
     today = get_today(context, plan)
-    version = _require_version(state, call, plan, today=today)
+    version = _require_version(state, call)
     member_id = context.tx_id
     if call.guardian is not None:
         _add_child(state, context, call, guardian_id=call.guardian)
@@ -93,6 +104,7 @@ def apply_member_apply(state: Overlay, context: Context, call: MemberApply) -> t
     state.put(MEMBER, _build_applicant(context, call, version=version, code=code, today=today), member_id)
     due_ms = context.timestamp_ms + APPLICATION_DAYS * DAY_MS
     add_due(state, call.plan, today + APPLICATION_DAYS, DUE_APPLICATION, due_ms, member_id)
+    count_pinned(state, call.plan, version, 1)
     context.emit(
         MemberApplied(
             member=member_id,
@@ -106,15 +118,12 @@ def apply_member_apply(state: Overlay, context: Context, call: MemberApply) -> t
     return ()
 
 
-def _require_version(state: Overlay, call: MemberApply, plan: PlanRecord, *, today: int) -> int:
-    """Return the newest version in force, which must be the one that the applicant read."""
-    for number in range(plan.versions - 1, -1, -1):
-        version = state.require(VERSION, call.plan, number)
-        if version.active_day <= today:
-            if version.terms_hash != call.rules_hash:
-                break
-            return number
-    raise Refusal("rules_unknown", rules_hash=call.rules_hash.hex())
+def _require_version(state: Overlay, call: MemberApply) -> int:
+    """Return the newest active version of the pool, which must be the one that the applicant read."""
+    number = state.require(POOL, call.plan, call.pool).version
+    if state.require(VERSION, call.plan, number).terms_hash != call.rules_hash:
+        raise Refusal("rules_unknown", rules_hash=call.rules_hash.hex())
+    return number
 
 
 def _add_child(state: Overlay, context: Context, call: MemberApply, *, guardian_id: bytes) -> None:
@@ -270,6 +279,9 @@ def apply_member_weight(state: Overlay, context: Context, call: MemberWeight) ->
     member, book = _require_active(state, context, call.member)
     if member.weight == call.weight:
         raise Refusal("already")
+    if is_winding_down(book.plan_record):
+        # More units would take a greater part of the carry, fewer would leave costs to the others.
+        raise Refusal("plan_not_active", plan=book.plan)
     index = book.pool.share_index
     units, rem = divmod(get_balance(member, index), call.weight)
     after = replace(

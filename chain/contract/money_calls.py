@@ -107,19 +107,25 @@ class DepositReverse(CallPart, frozen=True, tag="deposit_reverse"):
 
 
 class CashOtherItem(CallPart, frozen=True):
-    """One booked movement that is no deposit."""
+    """One booked incoming movement that is no deposit."""
 
-    kind: Annotated[int, Meta(ge=0, le=2)]
-    """0 interest, 1 recovery of paid aid, 2 repayment by the platform."""
+    kind: Annotated[int, Meta(ge=0, le=3)]
+    """0 interest, 1 recovery of paid aid, 2 repayment of what the account is short of, 3 a payment that came back."""
     claim: OptionalBytes32
     """The claim whose aid was recovered, else null."""
+    instruction: OptionalBytes32
+    """The settled instruction whose payment came back, else null."""
     amount: AmountFen
     booking_day: DayNumber
     ref_token: Bytes32
+    """Keyed token of the bank's reference; unique with account and booking day among all that came in."""
+    payer_token: OptionalBytes32
+    """Who paid: what exceeds what is owed goes back there. Null for a recovery, where it would tell whose claim it is
+    (contract 6); the bank knows him by its reference."""
 
 
 class CashOther(CallPart, frozen=True, tag="cash_other"):
-    """Bank, for recoveries with an auditor: interest, recovered aid, repayments."""
+    """Bank, for recoveries with an auditor: interest, recovered aid, repayments, payments that came back."""
 
     account: Name
     items: Annotated[tuple[CashOtherItem, ...], Meta(min_length=1, max_length=ITEMS_MAX)]
@@ -128,6 +134,7 @@ class CashOther(CallPart, frozen=True, tag="cash_other"):
 class InstructionUnclaimed(CallPart, frozen=True, tag="instruction_unclaimed"):
     """Bank and auditor: aid that nobody could be paid for 1,095 days goes back to the pool."""
 
+    account: Name
     items: Annotated[tuple[Bytes32, ...], Meta(min_length=1, max_length=ITEMS_MAX)]
 
 
@@ -143,30 +150,87 @@ class FeeWithdraw(CallPart, frozen=True, tag="fee_withdraw"):
     plan: Name
     pool: PoolNumber
     amount: AmountFen
+    account_token: Bytes32
+    """Account of the platform, by the bank's token of it."""
 
 
 # --- statements ----------------------------------------------------------------------------------------------------
 
 
-class StatementLine(CallPart, frozen=True):
-    """One line that explains a difference between a statement and the books."""
+class LateDeposit(CallPart, frozen=True, tag="late_deposit"):
+    """A deposit of a closed day that the bank told too late."""
 
-    kind: Annotated[int, Meta(ge=0, le=4)]
-    """0 late deposit, 1 interest, 2 bank charge, 3 movement that the bank undid, 4 repayment by the platform."""
-    is_credit: bool
-    """Whether it came in."""
+    deposit: DepositCreditItem
+
+
+class LateCash(CallPart, frozen=True, tag="late_cash"):
+    """Another incoming movement of a closed day that the bank told too late."""
+
+    cash: CashOtherItem
+
+
+class LatePayment(CallPart, frozen=True, tag="late_payment"):
+    """An instruction that was carried out on a closed day and acknowledged too late."""
+
+    answer: InstructionAckItem
+
+
+class LateRecall(CallPart, frozen=True, tag="late_recall"):
+    """A recall that was booked out on a closed day and told too late."""
+
+    deposit_day: DayNumber
+    deposit_ref: Bytes32
     amount: AmountFen
     booking_day: DayNumber
     ref_token: Bytes32
 
 
+class ForeignDebit(CallPart, frozen=True, tag="foreign_debit"):
+    """A debit that is none of the plan's, such as a bank charge: it must be repaid to the account."""
+
+    amount: AmountFen
+    booking_day: DayNumber
+    ref_token: Bytes32
+
+
+class StruckDeposit(CallPart, frozen=True, tag="struck_deposit"):
+    """An incoming movement that the bank told and that its books do not have."""
+
+    amount: AmountFen
+    booking_day: DayNumber
+    ref_token: Bytes32
+
+
+class StruckPayment(CallPart, frozen=True, tag="struck_payment"):
+    """A payment that the bank acknowledged and that its books do not have."""
+
+    instruction: Bytes32
+    amount: AmountFen
+    booking_day: DayNumber
+
+
+StatementLine = LateDeposit | LateCash | LatePayment | LateRecall | ForeignDebit | StruckDeposit | StruckPayment
+"""One line that explains a difference between a statement and the chain's books."""
+
+
 class StatementResolve(CallPart, frozen=True, tag="statement_resolve"):
-    """Bank and auditor: explain a mismatch line by line; effective unless the other auditor objects in 2 days."""
+    """Bank and auditor: explain a mismatch line by line; effective unless another auditor objects in 2 days.
+
+    The figures are those of the statement as it is right: the posted ones, or a correction of them.
+    """
 
     account: Name
     span: Number
-    """Number of the statement."""
-    lines: Annotated[tuple[StatementLine, ...], Meta(min_length=1, max_length=ITEMS_MAX)]
+    """Number of the statement: the oldest that is not explained."""
+    opening: BalanceFen
+    closing: BalanceFen
+    in_count: Number
+    in_sum: BalanceFen
+    out_count: Number
+    out_sum: BalanceFen
+    file_hash: Bytes32
+    lines: Annotated[tuple[StatementLine, ...], Meta(max_length=ITEMS_MAX)]
+    """What the chain's books lack or have too much; empty where the statement alone was wrong."""
     reason_hash: Bytes32
 
 

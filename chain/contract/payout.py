@@ -21,12 +21,14 @@ from chain.contract.custody_tables import (
     INSTRUCTION,
     INSTRUCTION_AID,
     INSTRUCTION_COMPUTED,
+    INSTRUCTION_FAILED,
     INSTRUCTION_READY,
     INSTRUCTION_REFUND,
     InstructionRecord,
 )
 from chain.contract.events import BatchSigned, InstructionCreated, PeriodClosed
-from chain.contract.organisations import get_today, require_plan
+from chain.contract.failed_payments import hold_for_estate
+from chain.contract.organisations import get_auditors, get_today, require_plan
 from chain.contract.plan_calls import BatchSign
 from chain.contract.settlement_tables import (
     PERIOD,
@@ -72,13 +74,19 @@ class Payment(Struct, frozen=True):
     """Verified account of the payee; None: back to the payer."""
     deposit: tuple[str, int, bytes] | None = None
     """Deposit that is returned: (account, booking day, ref token)."""
+    period: int | None = None
+    """Period whose batch it belongs to; None: the one in which it is made."""
+    to_account: str | None = None
+    """Custody account of the plan that gets a transfer."""
 
 
-def create_instruction(state: Overlay, context: Context, book: PoolBook, payment: Payment) -> InstructionId:
+def create_instruction(
+    state: Overlay, context: Context, book: PoolBook, payment: Payment, *, is_held: bool = False
+) -> InstructionId:
     """Make an instruction and return its id, SHA-256(tag || [plan, pool, running number]).
 
-    Raises InvariantViolation for 0 fen: no such instruction is ever made (contract 3.5). The sums of the
-    pool are the caller's to move.
+    One that is held is FAILED from the beginning: there is no account that it could go to. Raises InvariantViolation
+    for 0 fen: no such instruction is ever made (contract 3.5). The sums of the pool are the caller's to move.
     """
     if payment.amount < 1:
         raise InvariantViolation(f"an instruction of {payment.amount} fen")
@@ -86,9 +94,10 @@ def create_instruction(state: Overlay, context: Context, book: PoolBook, payment
     instruction = InstructionId(sha256(_TAG + encode((book.plan, book.number, number))))
     book.pool = replace(book.pool, instructions=number + 1)
     is_aid = payment.kind == INSTRUCTION_AID
+    first_state = INSTRUCTION_COMPUTED if is_aid else INSTRUCTION_READY
     record = InstructionRecord(
         kind=payment.kind,
-        state=INSTRUCTION_COMPUTED if is_aid else INSTRUCTION_READY,
+        state=INSTRUCTION_FAILED if is_held else first_state,
         plan=book.plan,
         pool=book.number,
         member=payment.member,
@@ -97,12 +106,13 @@ def create_instruction(state: Overlay, context: Context, book: PoolBook, payment
         deposit=payment.deposit,
         amount=payment.amount,
         fee=payment.fee,
-        period=book.pool.settlements,
+        period=book.pool.settlements if payment.period is None else payment.period,
         created_day=book.today,
         attempt=0,
         booking_day=0,
         ref_token=None,
         reason=0,
+        to_account=payment.to_account,
     )
     state.put(INSTRUCTION, record, instruction)
     context.emit(
@@ -127,6 +137,18 @@ def refund_member(
     book.pool = replace(book.pool, outgoing=book.pool.outgoing + amount)
 
 
+def hold_refund(
+    state: Overlay, context: Context, book: PoolBook, member_id: bytes, member: MemberRecord, amount: int
+) -> None:
+    """Note a refund that waits for an account of the estate while its money stays the member's.
+
+    So it is public since when it waits, and what no heir ever asks for is unclaimed one day (unclaimed.py): otherwise
+    it would keep a plan from its end.
+    """
+    payment = Payment(kind=INSTRUCTION_REFUND, amount=amount, member=member_id, account_token=member.account_token)
+    create_instruction(state, context, book, payment, is_held=True)
+
+
 def compute_batch_root(state: Overlay, instructions: Sequence[bytes]) -> Hash:
     """Return the RFC 6962 root over [id, kind, account token, amount] of a period's instructions, zero for none."""
     if not instructions:
@@ -138,16 +160,20 @@ def compute_batch_root(state: Overlay, instructions: Sequence[bytes]) -> Hash:
     return merkle_root(leaves)
 
 
-def may_sign_batch(period: PeriodRecord, plan: PlanRecord, *, signer: SignerRecord, today: int) -> bool:
-    """Tell whether an organisation may sign the batch on this day.
+def may_sign_batch(
+    period: PeriodRecord, plan: PlanRecord, *, signer: SignerRecord, auditors: Sequence[str], today: int
+) -> bool:
+    """Tell whether an organisation may sign the batch on this day; `auditors` are those in office.
 
     Platform and co-signer; after three days in which either was silent, the confirmer in its place. Both
-    auditors together thus replace a silent platform, platform and confirmer a silent co-signer.
+    auditors together thus replace a silent platform, platform and confirmer a silent co-signer. Where one of these two
+    auditors was let go since, any other may then stand in, or a batch could lose both of them.
     """
     if signer.role == ROLE_PLATFORM or signer.organisation == period.cosigner:
         return True
     waited = today - period.computed_day - (plan.stopped_days - period.stopped_days)
-    return signer.organisation == period.confirmer and waited >= SILENCE_DAYS
+    has_lost_one = period.cosigner not in auditors or period.confirmer not in auditors
+    return waited >= SILENCE_DAYS and (signer.organisation == period.confirmer or has_lost_one)
 
 
 def apply_batch_sign(state: Overlay, context: Context, call: BatchSign) -> tuple[int, ...]:
@@ -167,7 +193,8 @@ def apply_batch_sign(state: Overlay, context: Context, call: BatchSign) -> tuple
         raise Refusal("period_state", status=period.status)
     if call.batch_root != period.batch_root:
         raise Refusal("batch_root_mismatch")
-    if not may_sign_batch(period, plan, signer=signer, today=get_today(context, plan)):
+    auditors, today = get_auditors(state), get_today(context, plan)
+    if not may_sign_batch(period, plan, signer=signer, auditors=auditors, today=today):
         raise Refusal("wrong_role", organisation=signer.organisation)
     signed_by = (*period.signed_by, signer.organisation)
     is_complete = len(signed_by) >= SIGNATURES_NEEDED
@@ -190,6 +217,9 @@ def apply_batch_sign(state: Overlay, context: Context, call: BatchSign) -> tuple
     if is_complete:
         for instruction in period.instructions:
             record = state.require(INSTRUCTION, instruction)
+            if hold_for_estate(state, context, instruction, record):
+                note_answer(state, context, plan=call.plan, pool=call.pool, number=call.period)
+                continue
             state.put(INSTRUCTION, replace(record, state=INSTRUCTION_READY), instruction)
             if record.claim is not None:
                 on_instructed(state, context, record.claim)

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from chain.contract.call_base import Bytes32, CallPart, Name, Number, PoolNumber
+from chain.contract.call_base import Bytes32, CallPart, DayNumber, Name, Number, PoolNumber
 from chain.contract.terms import PlanTerms
 from chain.types import INT_MAX
 
@@ -29,6 +29,8 @@ class RulesPublish(CallPart, frozen=True, tag="rules_publish"):
     rules: PlanTerms
     text_hash: Bytes32
     """SHA-256 of the full text as published."""
+    account: Name | None
+    """Custody account of a pool that it opens, which the bank names by signing too; null where the pool exists."""
 
 
 class Pause(CallPart, frozen=True, tag="pause"):
@@ -39,9 +41,11 @@ class Pause(CallPart, frozen=True, tag="pause"):
 
 
 class Resume(CallPart, frozen=True, tag="resume"):
-    """Platform, auditor and bank: end a pause early."""
+    """Platform, auditor and bank: end a pause early, at the next 0:00."""
 
     plan: Name
+    paused_day: DayNumber
+    """Day on which the pause began: signatures for one pause never end another."""
     reason_hash: Bytes32
 
 

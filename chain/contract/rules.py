@@ -10,12 +10,27 @@ from typing import assert_never
 from msgspec import Struct
 
 from chain.catalogue import FAULT, SUCCESS, get_entry
-from chain.contract.calls import Call, ClaimCall, MemberCall, MoneyCall, PlanCall
-from chain.contract.claim_rules import apply_claim_call
+from chain.contract.appeal_rules import apply_appeal_call
+from chain.contract.calls import (
+    AppealCall,
+    Call,
+    ClaimCall,
+    GovernanceCall,
+    MemberCall,
+    MemberKeyCall,
+    MoneyCall,
+    PersonCall,
+    PlanCall,
+    ReviewCall,
+)
+from chain.contract.claim_rules import apply_claim_call, apply_review_call
 from chain.contract.context import Context
+from chain.contract.governance_rules import apply_governance_call
 from chain.contract.invariants import check_transaction
+from chain.contract.member_key_rules import apply_member_key_call
 from chain.contract.member_rules import apply_member_call
 from chain.contract.money_rules import apply_money_call
+from chain.contract.person_rules import apply_person_call
 from chain.contract.plan_rules import apply_plan_call
 from chain.errors import InvariantViolation, Refusal
 from chain.state import Overlay
@@ -64,8 +79,18 @@ def apply_call(state: Overlay, context: Context, call: Call) -> tuple[int, ...]:
         return apply_money_call(state, context, call)
     if isinstance(call, MemberCall):
         return apply_member_call(state, context, call)
+    if isinstance(call, MemberKeyCall):
+        return apply_member_key_call(state, context, call)
+    if isinstance(call, AppealCall):
+        return apply_appeal_call(state, context, call)
+    if isinstance(call, PersonCall):
+        return apply_person_call(state, context, call)
     if isinstance(call, ClaimCall):
         return apply_claim_call(state, context, call)
+    if isinstance(call, ReviewCall):
+        return apply_review_call(state, context, call)
     if isinstance(call, PlanCall):
         return apply_plan_call(state, context, call)
+    if isinstance(call, GovernanceCall):
+        return apply_governance_call(state, context, call)
     assert_never(call)

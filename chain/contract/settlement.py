@@ -16,9 +16,12 @@ from msgspec.structs import replace
 from chain.contract.calendar import compute_year, get_next_notice
 from chain.contract.claim_notice import open_notice
 from chain.contract.claim_payment import on_settled
+from chain.contract.claim_tables import CLAIM
 from chain.contract.context import Context
 from chain.contract.custody_tables import INSTRUCTION_AID
-from chain.contract.events import NoticeOpened, PeriodClosed, PeriodSettled, PlanStatusChanged
+from chain.contract.events import NoticeOpened, PeriodClosed, PeriodSettled
+from chain.contract.failed_payments import find_payee
+from chain.contract.ghost_audit import run_ghost_draw
 from chain.contract.organisations import get_confirmer, get_cosigner
 from chain.contract.payout import Payment, compute_batch_root, create_instruction
 from chain.contract.settlement_items import add_book_item, add_item, take_items
@@ -38,8 +41,10 @@ from chain.contract.settlement_tables import (
     ShareStepRecord,
 )
 from chain.contract.shares import PoolBook, open_book, save_book
-from chain.contract.tables import ACT_CLAIMED_OUT, MEMBER, PLAN, PLAN_ACTIVE, PLAN_WIND_DOWN
+from chain.contract.tables import ACT_CLAIMED_OUT
 from chain.contract.terms import PoolTerms
+from chain.contract.wind_down import BY_CONTRACT, begin_wind_down
+from chain.contract.wind_tables import CAUSE_TOO_SMALL, CAUSE_UNFUNDABLE
 from chain.contract.window import exit_member
 from chain.state import Overlay, PoolTree
 from chain.trie import sum_key
@@ -122,7 +127,7 @@ def run_notice(state: Overlay, context: Context, *, plan: str, number: int) -> N
         )
     )
     if _is_too_small(state, book, period_number, members=sums.count):
-        _start_wind_down(state, context, plan, day=book.today)
+        begin_wind_down(state, context, plan, cause=CAUSE_TOO_SMALL, by=BY_CONTRACT)
 
 
 def _is_too_small(state: Overlay, book: PoolBook, period_number: int, *, members: int) -> bool:
@@ -133,13 +138,6 @@ def _is_too_small(state: Overlay, book: PoolBook, period_number: int, *, members
         return False
     before = state.require(PERIOD, book.plan, book.number, period_number - 1)
     return before.members_at_notice < terms.members_min and before.notice_day >= launched
-
-
-def _start_wind_down(state: Overlay, context: Context, plan: str, *, day: int) -> None:
-    record = state.require(PLAN, plan)
-    if record.status == PLAN_ACTIVE:
-        state.put(PLAN, replace(record, status=PLAN_WIND_DOWN, since_day=day, wind_day=day), plan)
-        context.emit(PlanStatusChanged(plan=plan, status=PLAN_WIND_DOWN, day=day))
 
 
 # --- settlement ---
@@ -155,6 +153,7 @@ def run_settlement(state: Overlay, context: Context, *, plan: str, number: int) 
     if year != book.pool.year:
         book.pool = replace(book.pool, year=year, year_index=book.pool.share_index)
     before = book.pool
+    run_ghost_draw(state, context, book, tree)
     terms = book.terms.pool
     items = take_items(state, book)
     charge = compute_charge(
@@ -207,7 +206,7 @@ def run_settlement(state: Overlay, context: Context, *, plan: str, number: int) 
         if on_settled(state, context, item.claim, result.granted, result.rest_carried):
             exit_member(state, context, item.member, ACT_CLAIMED_OUT)
     if charge.is_unfundable:
-        _start_wind_down(state, context, plan, day=book.today)
+        begin_wind_down(state, context, plan, cause=CAUSE_UNFUNDABLE, by=BY_CONTRACT)
 
 
 def _settle_item(state: Overlay, book: PoolBook, item: ItemRecord, grant: Grant) -> SettledItem:
@@ -238,7 +237,7 @@ def _pay(
     for item, result in zip(items, settled, strict=True):
         if result.granted == 0:
             continue
-        payee = state.require(MEMBER, item.member)
+        _, payee = find_payee(state, state.require(CLAIM, item.claim))
         payment = Payment(
             kind=INSTRUCTION_AID,
             amount=result.granted,
@@ -288,6 +287,7 @@ def _build_record(
         items=settled,
         is_unfundable=charge.is_unfundable,
         proofs=tuple(tree.prove(sum_key(x=x, pseudonym=ZERO_HASH)) for x in proven),
+        version=book.pool.version,
     )
 
 

@@ -88,6 +88,8 @@ class SettlementRecord(Record, frozen=True):
     is_unfundable: bool
     proofs: tuple[bytes, ...]
     """Range proofs at I, I + per and (per > 0) I + per - 1."""
+    version: Number
+    """Rule version whose caps held for the pool."""
 
 
 class PeriodRecord(Record, frozen=True):

@@ -16,6 +16,7 @@ from chain.contract.organisations import get_terms, get_today
 from chain.contract.settlement_tables import SHARE_STEP
 from chain.contract.tables import MEMBER, PLAN, POOL, MemberRecord, PlanRecord, PoolRecord
 from chain.contract.terms import PinnedTerms, PlanTerms
+from chain.contract.version_tables import get_effective_version
 from chain.errors import InvariantViolation
 from chain.state import Overlay
 
@@ -59,10 +60,11 @@ def save_book(state: Overlay, book: PoolBook) -> None:
 
 
 def get_pinned(state: Overlay, book: PoolBook, member: MemberRecord) -> PinnedTerms:
-    """Return the terms that a member pinned."""
+    """Return the terms that a member pinned, or that superseded them: at least as good, clause by clause."""
     if member.version == book.pool.version:
         return book.terms.pinned
-    return get_terms(state, book.plan, member.version).pinned
+    version = get_effective_version(state, book.plan, member.version, book.today)
+    return get_terms(state, book.plan, version).pinned
 
 
 # --- pure functions (contract 3.3) ---

@@ -33,7 +33,8 @@ PLAN_STATUS_NAMES = ("active", "paused", "frozen", "wind_down", "ended")
     MEMBER_DIED,
     MEMBER_VOIDED,
     MEMBER_WAITING,
-) = range(13)
+    MEMBER_MOVING,
+) = range(14)
 MEMBER_STATUS_NAMES = (
     "applied",
     "verified",
@@ -48,10 +49,11 @@ MEMBER_STATUS_NAMES = (
     "died",
     "voided",
     "waiting",
+    "moving",
 )
 
 # Acts that wait for the end of the window
-ACT_ENTER, ACT_LEAVE, ACT_CLAIMED_OUT, ACT_AGE_OUT, ACT_SHARES_REFUND, ACT_DIED, ACT_VOIDED = range(7)
+ACT_ENTER, ACT_LEAVE, ACT_CLAIMED_OUT, ACT_AGE_OUT, ACT_SHARES_REFUND, ACT_DIED, ACT_VOIDED, ACT_MOVE = range(8)
 
 
 class OrganisationRecord(Record, frozen=True):
@@ -64,6 +66,8 @@ class OrganisationRecord(Record, frozen=True):
     group: Name
     key: Bytes32
     recovery_key: Bytes32
+    left_day: DayField
+    """Day on which it was let go; 0: it is in office. Its record stays, its name is never used again."""
 
 
 class SignerRecord(Record, frozen=True):
@@ -81,7 +85,7 @@ class PlansRecord(Record, frozen=True):
 
 
 class RosterRecord(Record, frozen=True):
-    """["roster", role]: names of the organisations of one role in genesis order."""
+    """["roster", role]: names of the organisations of one role in office: genesis order, later ones behind."""
 
     names: tuple[Name, ...]
 
@@ -119,6 +123,7 @@ class VersionRecord(Record, frozen=True):
     terms: PlanTerms
     terms_hash: Bytes32
     active_day: DayField
+    """First day on which it took members; 0: it has not yet (version_tables.py)."""
 
 
 class PoolRecord(Record, frozen=True):

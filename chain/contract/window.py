@@ -18,7 +18,10 @@ from chain.contract.claim_payment import on_shares_refund
 from chain.contract.context import Context, compute_day_start_ms
 from chain.contract.due import DUE_WAITING_END, add_due
 from chain.contract.events import MemberEntered, MemberExited, MemberStatusChanged
-from chain.contract.payout import refund_member
+from chain.contract.member_events import EstateHeld
+from chain.contract.member_key_tables import DEATH, HOLDER_ESTATE
+from chain.contract.organisations import is_winding_down
+from chain.contract.payout import hold_refund, refund_member
 from chain.contract.persons import bar_person, free_person, is_gone
 from chain.contract.settlement_items import add_book_item
 from chain.contract.settlement_tables import ITEM_SHARE_REFUND, ItemRecord
@@ -49,18 +52,19 @@ from chain.contract.tables import (
     MEMBER_DIED,
     MEMBER_LEAVING,
     MEMBER_LEFT,
+    MEMBER_MOVING,
     MEMBER_QUEUED,
     MEMBER_SHARING,
     MEMBER_VERIFIED,
     MEMBER_VOIDED,
     MEMBER_WAITING,
     PLAN_ACTIVE,
-    PLAN_ENDED,
-    PLAN_WIND_DOWN,
     QUEUE,
     MemberRecord,
     QueueRecord,
 )
+from chain.contract.version_tables import MOVE, NO_ACT, count_pinned
+from chain.contract.wind_tables import compute_bonus
 from chain.errors import InvariantViolation
 from chain.state import Overlay
 
@@ -107,11 +111,10 @@ def start_entry(
     `after` holds the new cash and `entry_day`, the first day that counts for the waiting period. In the
     window, or while the plan is stopped, it is queued; in a wind-down nobody enters any more.
     """
-    status = book.plan_record.status
-    if status in (PLAN_WIND_DOWN, PLAN_ENDED):
+    if is_winding_down(book.plan_record):
         write_member(state, book, member_id, before, after)
         return after
-    if book.pool.is_window or status != PLAN_ACTIVE:
+    if book.pool.is_window or book.plan_record.status != PLAN_ACTIVE:
         after = replace(after, status=MEMBER_QUEUED, since_day=book.today)
         write_member(state, book, member_id, before, after)
         push_queue(state, book, member_id, ACT_ENTER)
@@ -181,11 +184,18 @@ def take_in(
 
 
 def on_waiting_end(state: Overlay, context: Context, member_id: bytes) -> None:
-    """Let a member enter whose waiting period ended; a restarted one has a later bucket of its own."""
+    """Let a member enter whose waiting period ended; a restarted one has a later bucket of its own.
+
+    In a wind-down nobody enters any more: the money goes back.
+    """
     member = state.require(MEMBER, member_id)
     if member.status != MEMBER_WAITING:
         return
     book = open_book(state, context, member.plan, member.pool)
+    if is_winding_down(book.plan_record):
+        finish_exit(state, context, book, member_id, member, ACT_LEAVE)
+        save_book(state, book)
+        return
     if book.today < member.entry_day + get_pinned(state, book, member).waiting_days:
         return
     start_entry(state, context, book, member_id, before=member, after=member)
@@ -208,6 +218,11 @@ def exit_member(state: Overlay, context: Context, member_id: bytes, act: int) ->
     book = open_book(state, context, member.plan, member.pool)
     if is_gone(member):
         _amend_gone(state, context, book, member_id, member, act)
+    elif member.status == MEMBER_MOVING:
+        # His money is on its way to another pool: the exit runs where it arrives (pool_move.py).
+        move = state.require(MOVE, member_id)
+        if act != ACT_LEAVE or move.act == NO_ACT:
+            state.put(MOVE, replace(move, act=act), member_id)
     elif member.is_leaf and book.pool.is_window:
         if member.status != MEMBER_LEAVING:
             _change_status(state, context, member_id, member, MEMBER_LEAVING, since_day=book.today)
@@ -244,10 +259,14 @@ def end_membership(
 ) -> None:
     """Take the leaf out, order the refund of the balance, close the cover, and write the final status.
 
-    The person may apply again, unless a claim is open: then its end decides (persons.py).
+    In a pool that pays everybody out an active member also gets a share of the carry (contract 3.5 *wind-down*).
+    The balance of somebody who died waits in `cash` for an account of the estate. The person may apply again, unless
+    a claim is open: then its end decides (persons.py).
     """
     index = book.pool.share_index
-    balance = get_balance(member, index)
+    bonus = compute_bonus(state, book, member)
+    balance = get_balance(member, index) + bonus
+    held = balance if _is_held(state, member_id, member, status) else 0
     covered_to = 0
     past = member.past
     if member.is_leaf:
@@ -255,11 +274,14 @@ def end_membership(
         past = close_cover(state, book, member, covered_to)
         if covered_to < min(member.cover_from, member.accident_from):
             covered_to = 0
+    elif past and past[-1][1] > book.today:
+        # Held up by a change of pool: it ends with the membership.
+        past = (*past[:-1], (past[-1][0], book.today, past[-1][2]))
     after = replace(
         member,
         status=status,
         since_day=book.today,
-        cash=0,
+        cash=held,
         is_leaf=False,
         x=0,
         rem=0,
@@ -268,13 +290,26 @@ def end_membership(
         past=past,
     )
     write_member(state, book, member_id, member, after)
-    refund_member(state, context, book, member_id, member, balance)
+    if bonus:
+        book.pool = replace(book.pool, carry=book.pool.carry - bonus, spent=book.pool.spent + bonus)
+    count_pinned(state, book.plan, member.version, -1)
+    refund_member(state, context, book, member_id, member, balance - held)
+    if held:
+        hold_refund(state, context, book, member_id, member, held)
+        context.emit(EstateHeld(member=member_id, amount=held))
     if member.guardian is not None:
         guardian = state.require(MEMBER, member.guardian)
         state.put(MEMBER, replace(guardian, children=guardian.children - 1), member.guardian)
     if member.claim is None:
         free_person(state, member_id, member)
-    context.emit(MemberExited(member=member_id, status=status, refund=balance, covered_to=covered_to))
+    context.emit(MemberExited(member=member_id, status=status, refund=balance - held, covered_to=covered_to))
+
+
+def _is_held(state: Overlay, member_id: bytes, member: MemberRecord, status: int) -> bool:
+    """Tell whether a balance waits for the estate: its owner died, and the bank knows only his own account."""
+    if member.account_token is None or member.holder_kind == HOLDER_ESTATE:
+        return False
+    return status == MEMBER_DIED or state.get(DEATH, member_id) is not None
 
 
 def _refund_shares(
@@ -322,8 +357,10 @@ def run_queued(state: Overlay, context: Context, book: PoolBook, entry: QueueRec
     if book.plan_record.status == PLAN_ACTIVE:
         take_in(state, context, book, entry.member, before=member, after=member)
         return
-    status = MEMBER_SHARING if member.is_leaf else MEMBER_VERIFIED
-    _change_status(state, context, entry.member, member, status)
+    if member.is_leaf:
+        _change_status(state, context, entry.member, member, MEMBER_SHARING)
+    else:
+        finish_exit(state, context, book, entry.member, member, ACT_LEAVE)
 
 
 def is_applicant(member: MemberRecord) -> bool:

@@ -13,14 +13,17 @@ from chain.contract.money_calls import (
 )
 from chain.crypto import SigningKey
 from node.demo.books import Books
-from node.demo.orders import Errands, Order, Outcome
-from node.demo.population import Person, derive_token
-from node.demo.registry import Application, Registry, Transfer
+from node.demo.orders import ErrandName, Errands, Order, Outcome
+from node.demo.person_data import build_person_index
+from node.demo.population import derive_token
+from node.demo.registry import Application, Customer, Registry, Transfer
 from node.demo.world import InstructionView, World
 
 ITEMS_PER_ORDER = 200
 """Items in one transaction: some 30 KiB, well under its limit."""
 AGE_LIMIT_YEARS = 60
+ACCOUNT_CLOSED = 4
+"""The bank's reason for a payment that failed."""
 ORDINAL_1970 = 719_163
 
 T = TypeVar("T")
@@ -42,7 +45,9 @@ class Bank:
         self.refusals: dict[str, int] = {}
         """Codes of credits and statements that had to be sent again."""
         self._to_book: list[tuple[int, Transfer]] = []
-        self._answered_on: dict[bytes, int] = {}
+        self._answered_on: dict[tuple[bytes, int], int] = {}
+        self._unpayable: bytes | None = None
+        """The one instruction that fails at its first attempt."""
         self._seed = seed
         self._registry = registry
         self._statement: StatementPost | None = None
@@ -80,12 +85,16 @@ class Bank:
             self._verifying.difference_update(application.member for application in applications)
             for application, code in pair_items(applications, outcome):
                 application.is_verified = self._registry.take_item(application, code)
+            for item, application in zip(items, applications, strict=True):
+                self._registry.customers[item.member] = Customer(
+                    person=application.person, holder_kind=item.holder_kind, last_cover_year=item.last_cover_year
+                )
 
         year = compute_year(world.today)
         items = tuple(
             AccountVerifyItem(
                 member=application.member,
-                person_index=compute_person_index(self._seed, application.person),
+                person_index=build_person_index(self._seed, world.plan_name, application.person),
                 account_token=derive_token("account", self._seed, application.person.number),
                 holder_kind=0 if application.person.guardian is None else 1,
                 key_challenge_hash=derive_token("challenge", self._seed, application.person.number),
@@ -116,6 +125,8 @@ class Bank:
             for transfer, code in pair_items(transfers, outcome):
                 if code in {"success", "already"}:
                     self.books.close_booking(day, amount_in=transfer.amount)
+                    if transfer.deposit_code is None:
+                        self._registry.strangers.append((day, transfer))
                 else:
                     self.refusals[code] = self.refusals.get(code, 0) + 1
                     self._to_book.append((day, transfer))
@@ -134,36 +145,46 @@ class Bank:
         return Order(call=DepositCredit(account=self.books.account, items=items), key=self.key, on_outcome=on_outcome)
 
     def _answer_instructions(self, world: World) -> list[Order]:
-        ready = [view for view in world.instructions if self.errands.begin(("ack", view.instruction), world.today)]
+        ready = [view for view in world.instructions if self.errands.begin(name_answer(view), world.today)]
         for view in ready:
-            if view.instruction not in self._answered_on:
-                self._answered_on[view.instruction] = world.today
+            if self._unpayable is None and view.claim in self._registry.diagnoses:
+                self._unpayable = view.instruction
+            if (view.instruction, view.attempt) not in self._answered_on:
+                self._answered_on[view.instruction, view.attempt] = world.today
                 self.books.open_booking(world.today)
-        days = sorted({self._answered_on[view.instruction] for view in ready})
+        days = {view: self._answered_on[view.instruction, view.attempt] for view in ready}
         return [
             self._build_answer(chunk, day)
-            for day in days
-            for chunk in split([view for view in ready if self._answered_on[view.instruction] == day])
+            for day in sorted(set(days.values()))
+            for chunk in split([view for view in ready if days[view] == day])
         ]
 
     def _build_answer(self, views: list[InstructionView], day: int) -> Order:
         def on_outcome(outcome: Outcome) -> None:
             for view, code in pair_items(views, outcome):
-                if self.errands.finish(("ack", view.instruction), code, self._today):
-                    self.books.close_booking(day, amount_out=view.amount)
+                if not self.errands.finish(name_answer(view), code, self._today):
+                    continue
+                is_settled = self._is_payable(view)
+                self.books.close_booking(day, amount_out=view.amount if is_settled else 0)
+                if not is_settled and view.claim is not None:
+                    self._registry.closed_accounts.append(view.claim)
 
         items = tuple(
             InstructionAckItem(
                 instruction=view.instruction,
-                is_settled=True,
+                is_settled=self._is_payable(view),
                 amount=view.amount,
                 booking_day=day,
-                ref_token=derive_token("payout", view.instruction.hex()),
-                reason=0,
+                ref_token=derive_token("payout", view.instruction.hex(), view.attempt),
+                reason=0 if self._is_payable(view) else ACCOUNT_CLOSED,
             )
             for view in views
         )
         return Order(call=InstructionAck(account=self.books.account, items=items), key=self.key, on_outcome=on_outcome)
+
+    def _is_payable(self, view: InstructionView) -> bool:
+        """Tell whether the payee's account is there: of the first claim that is paid it was closed meanwhile."""
+        return view.instruction != self._unpayable or view.attempt > 0
 
     # --- statements ---
 
@@ -180,16 +201,16 @@ class Bank:
             if outcome.is_done:
                 self.statements += 1
                 self.books.close_days(statement)
+                self._registry.letters[statement.to_day] = statement.closing
             else:
                 self.refusals[outcome.code] = self.refusals.get(outcome.code, 0) + 1
 
         return [Order(call=statement, key=self.key, on_outcome=on_outcome)]
 
 
-def compute_person_index(seed: int, person: Person) -> bytes:
-    """Return what bank and auditor compute together and neither alone (contract 6): here a token of the
-    person."""
-    return derive_token("person index", seed, person.number)
+def name_answer(view: InstructionView) -> ErrandName:
+    """Return the errand of answering one attempt of an instruction."""
+    return f"ack {view.attempt}", view.instruction
 
 
 def split(values: list[T]) -> list[list[T]]:

@@ -1,5 +1,7 @@
 """The other institutions: platform, auditors, assessor firms, hospital."""
 
+from chain.contract.calls import Call
+from chain.contract.claim_bills import compute_bill_root
 from chain.contract.claim_calls import (
     AssessorAccept,
     CertificateAttach,
@@ -12,10 +14,12 @@ from chain.contract.claim_report import hash_report
 from chain.contract.member_calls import IndexIssue, IndexIssueItem, MemberAdmit, MemberRefuse, MemberRefuseItem
 from chain.contract.plan_calls import BatchSign
 from chain.crypto import SigningKey
-from node.demo.bank import compute_person_index, pair_items, split
+from node.demo.bank import pair_items, split
 from node.demo.orders import ErrandName, Errands, Order, Outcome
+from node.demo.person_data import build_person_index
 from node.demo.population import derive_token
 from node.demo.registry import Application, Diagnosis, Registry
+from node.demo.reviews import list_confirmations, list_reviews, list_rulings
 from node.demo.world import BatchView, ClaimView, World
 
 REFUSAL_REASON = 7
@@ -26,7 +30,7 @@ SEATS = 2
 """Firms drawn for a claim; in the demo they never differ, so no third one is asked."""
 PERIODS_UNSIGNED_MAX = 2
 """Older batches were signed long ago, perhaps by an earlier performance."""
-CLAUSES_MET, CLAUSES_NOT_MET = ("3.1",), ("3.1", "5.2")
+CLAUSES_MET, CLAUSES_NOT_MET = ("4.1",), ("4.1", "3.2")
 
 
 class Institution:
@@ -45,6 +49,16 @@ class Institution:
 
     def _order(self, name: ErrandName, order_call: Order) -> list[Order]:
         return [order_call] if self.errands.begin(name, self._today) else []
+
+    def _order_calls(self, calls: list[tuple[ErrandName, Call]]) -> list[Order]:
+        return [
+            order
+            for name, call in calls
+            for order in self._order(name, Order(call=call, key=self.key, on_outcome=self._finisher(name)))
+        ]
+
+    def _sign_agreements(self) -> list[Order]:
+        return self._registry.agreements.sign(self.name, self.key, self.errands, self._today)
 
     def _sign_batch(self, batch: BatchView, world: World) -> list[Order]:
         if batch.period < world.plan.period - PERIODS_UNSIGNED_MAX:
@@ -80,7 +94,7 @@ class Platform(Institution):
     def act(self, world: World) -> list[Order]:
         """Return what the platform does now."""
         self._today = world.today
-        orders = self._decide_applications()
+        orders = self._decide_applications() + self._sign_agreements()
         for claim in world.claims:
             orders += self._decide_claim(claim)
         for batch in world.batches:
@@ -134,9 +148,12 @@ class Platform(Institution):
 class Auditor(Institution):
     """Issues the blind index, confirms notices in its periods, co-signs batches in the next."""
 
-    def __init__(self, name: str, key: SigningKey, registry: Registry, *, order: int, auditors: int, seed: int) -> None:
+    def __init__(
+        self, name: str, key: SigningKey, registry: Registry, *, order: int, auditors: int, seed: int, account: str
+    ) -> None:
         super().__init__(name, key, registry)
         self._seed = seed
+        self._account = account
         self._noticed_on: dict[bytes, int] = {}
         self._order_number = order
         self._auditors = auditors
@@ -145,14 +162,19 @@ class Auditor(Institution):
     def act(self, world: World) -> list[Order]:
         """Return what the auditor does now."""
         self._today = world.today
-        orders: list[Order] = []
+        orders = self._sign_agreements()
+        calls = list_reviews(self.name, world)
+        calls += list_confirmations(self._registry, world, account=self._account, name=self.name)
+        if self._order_number == 0:
+            calls += list_rulings(self._registry)
+        orders += self._order_calls(calls)
         if self._order_number == 0:
             waiting = [
                 application
                 for application in self._registry.applications.values()
                 if not application.is_indexed and application.member not in self._indexing
             ]
-            orders += [self._build_index(chunk) for chunk in split(waiting)]
+            orders += [self._build_index(chunk, world.plan_name) for chunk in split(waiting)]
         if world.plan.period % self._auditors == self._order_number:
             orders += self._confirm(world)
         else:
@@ -162,7 +184,7 @@ class Auditor(Institution):
                 orders += self._sign_batch(batch, world)
         return orders
 
-    def _build_index(self, applications: list[Application]) -> Order:
+    def _build_index(self, applications: list[Application], plan: str) -> Order:
         self._indexing.update(application.member for application in applications)
 
         def on_outcome(outcome: Outcome) -> None:
@@ -173,7 +195,7 @@ class Auditor(Institution):
         items = tuple(
             IndexIssueItem(
                 member=application.member,
-                person_index=compute_person_index(self._seed, application.person),
+                person_index=build_person_index(self._seed, plan, application.person),
                 epoch=0,
             )
             for application in applications
@@ -205,12 +227,20 @@ class Assessor(Institution):
     def act(self, world: World) -> list[Order]:
         """Return what the firm does now."""
         self._today = world.today
-        orders: list[Order] = []
+        orders = self._order_calls(list_reviews(self.name, world))
         for claim in world.claims:
             diagnosis = self._registry.diagnoses.get(claim.claim)
             if claim.status == "assigned" and diagnosis is not None:
                 orders += self._investigate(claim, diagnosis)
+            elif claim.status == "recheck" and diagnosis is not None:
+                orders += self._check_again(claim, diagnosis)
         return orders
+
+    def _check_again(self, claim: ClaimView, diagnosis: Diagnosis) -> list[Order]:
+        """Report on a claim that an admitted objection sent back: one firm alone, so nothing is sealed."""
+        if not any(firm.organisation == self.name and not firm.is_revealed for firm in claim.firms):
+            return []
+        return self._order_calls([(("recheck", claim.claim), self._build_report(claim.claim, diagnosis))])
 
     def _investigate(self, claim: ClaimView, diagnosis: Diagnosis) -> list[Order]:
         own = next((firm for firm in claim.firms if firm.organisation == self.name), None)
@@ -252,10 +282,18 @@ class Hospital(Institution):
         orders: list[Order] = []
         for claim in world.claims:
             is_due = world.today >= claim.filed_day + CERTIFICATE_DAYS
+            diagnosis = self._registry.diagnoses.get(claim.claim)
             if claim.has_certificate or not is_due or claim.status not in {"eligible", "assigned", "investigated"}:
+                continue
+            if diagnosis is None:
                 continue
             name = ("certificate", claim.claim)
             document = derive_token("record", claim.claim.hex())
-            call = CertificateAttach(claim=claim.claim, source=0, document_hash=document)
+            call = CertificateAttach(
+                claim=claim.claim,
+                source=0,
+                document_hash=document,
+                bill_root=compute_bill_root(diagnosis.bill_tags),
+            )
             orders += self._order(name, Order(call=call, key=self.key, on_outcome=self._finisher(name)))
         return orders

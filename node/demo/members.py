@@ -6,13 +6,13 @@ from chain.contract.claim_calls import ClaimFile
 from chain.contract.member_calls import MemberApply, MemberLeave
 from chain.crypto import SigningKey, sha256
 from node.demo.orders import Errands, Order, Outcome
+from node.demo.person_data import build_profile
 from node.demo.population import Case, Habit, Person, derive_key, derive_token
 from node.demo.registry import Application, Diagnosis, Registry, Transfer
 from node.demo.world import MemberView, World
 
 APPLICATIONS_PER_TICK = 60
 """A crowd at the counter: how many apply between two looks at the chain."""
-BLOB_BYTES = 600
 LOW_BALANCE_FEN = 1_500
 """Per unit of weight: a steady member tops up below it."""
 ARREARS_FEN = 3_000
@@ -52,6 +52,9 @@ class Members:
         self._registry = registry
         self._today = 0
         self._is_retired = False
+        self._guardians = frozenset(person.guardian for person in people)
+        self._chosen: dict[str, Membership] = {}
+        self._by_member: dict[bytes, Membership] = {}
 
     @staticmethod
     def _build_membership(person: Person, seed: int) -> Membership:
@@ -84,15 +87,57 @@ class Members:
         self._is_retired = True
 
     @property
+    def is_retired(self) -> bool:
+        """Tell whether these people act no more."""
+        return self._is_retired
+
+    @property
     def joined(self) -> int:
         """Return how many applications are on the chain."""
         return sum(membership.member is not None for membership in self.memberships)
+
+    # --- who is who ---
+
+    def find(self, member: bytes) -> Membership | None:
+        """Return whose pseudonym this is."""
+        return self._by_member.get(member)
+
+    def find_by_claim(self, claim: bytes) -> Membership | None:
+        """Return whose claim this is."""
+        return next((membership for membership in self.memberships if membership.claim == claim), None)
+
+    def list_keys(self) -> dict[bytes, bytes]:
+        """Return the public key with which each member signs now."""
+        return {member: membership.key.public_key for member, membership in self._by_member.items()}
+
+    def choose(
+        self, part: str, world: World, *, age: int | None = None, below_fen: int | None = None
+    ) -> Membership | None:
+        """Return the one to whom something happens: always the same, and for each part another.
+
+        A covered adult of the first day (a child of `age` years where that is given) to whom nothing else happens, with
+        less than `below_fen` for each unit of weight; None while there is nobody.
+        """
+        if part not in self._chosen:
+            taken = {membership.person.number for membership in self._chosen.values()}
+            for membership in self.memberships:
+                person, view = membership.person, world.members.get(membership.member or b"")
+                is_quiet = person.case is None and person.leave_day is None and person.join_day == 0
+                is_fit = person.guardian is None if age is None else person.guardian is not None and person.age == age
+                if not is_quiet or not is_fit or person.number in taken or person.number in self._guardians:
+                    continue
+                if view is None or view.status != "covered" or person.habit is not Habit.STEADY:
+                    continue
+                if below_fen is None or view.balance < below_fen * view.weight:
+                    self._chosen[part] = membership
+                    break
+        return self._chosen.get(part)
 
     # --- joining ---
 
     def _apply(self, membership: Membership, world: World) -> Order | None:
         person = membership.person
-        if world.demo_day < person.join_day:
+        if world.demo_day < person.join_day or self._is_rules_change_near(world):
             return None
         guardian: bytes | None = None
         if person.guardian is not None:
@@ -103,14 +148,14 @@ class Members:
         name = ("apply", person.number)
         if not self.errands.begin(name, world.today):
             return None
-        blob = derive_token("profile", self._seed, person.number) * (BLOB_BYTES // 32)
+        profile = build_profile(self._seed, person)
         call = MemberApply(
             plan=world.plan_name,
             pool=0,
             weight=person.weight,
-            rules_hash=self._rules_hash,
-            field_commitments_root=derive_token("fields", self._seed, person.number),
-            blob_hash=sha256(blob),
+            rules_hash=world.plan.rules_hash or self._rules_hash,
+            field_commitments_root=profile.field_commitments_root,
+            blob_hash=profile.blob_hash,
             consent_hash=derive_token("consent", self._seed, person.number),
             recovery_hash=sha256(derive_key(self._seed, "recovery", person.number).public_key),
             guardian=guardian,
@@ -119,11 +164,17 @@ class Members:
         def on_outcome(outcome: Outcome) -> None:
             if self.errands.finish(name, outcome.code, self._today):
                 membership.member = outcome.tx_id
+                self._by_member[outcome.tx_id] = membership
                 membership.deposit_code = outcome.deposit_code
                 self._registry.applications[outcome.tx_id] = Application(member=outcome.tx_id, person=person)
                 self._pay_in(membership, person.deposit_fen, world)
 
-        return Order(call=call, key=membership.key, on_outcome=on_outcome, blob=blob)
+        return Order(call=call, key=membership.key, on_outcome=on_outcome, blob=profile.blob)
+
+    def _is_rules_change_near(self, world: World) -> bool:
+        """Tell whether another version takes over about now: who reads one today would sign it too late."""
+        change_day = self._registry.rules_change_day
+        return change_day > 0 and change_day - 2 <= world.today <= change_day + 1
 
     # --- living ---
 
@@ -212,7 +263,9 @@ class Members:
         def on_outcome(outcome: Outcome) -> None:
             if self.errands.finish(name, outcome.code, self._today):
                 membership.claim = outcome.tx_id
-                self._registry.diagnoses[outcome.tx_id] = Diagnosis(case=case, diagnosed_day=diagnosed_day)
+                self._registry.diagnoses[outcome.tx_id] = Diagnosis(
+                    case=case, diagnosed_day=diagnosed_day, bill_tags=call.bill_tags
+                )
             elif outcome.code in FINAL_REFUSALS:
                 self.errands.abandon(name, outcome.code)
 

@@ -83,8 +83,9 @@ def draw_population(*, seed: int, count: int, days: int, benefits: tuple[Benefit
     random = Random(f"gongji-demo-{seed}")
     ages = [_draw_age(random) for _ in range(count)]
     adults = [number for number, (_, age) in enumerate(ages) if GUARDIAN_AGES[0] <= age <= GUARDIAN_AGES[1]]
+    grown = frozenset(adults)
     people = tuple(
-        _draw_person(random, number, band, age, days=days, benefits=benefits, adults=adults)
+        _draw_person(random, number, band, age, days=days, benefits=benefits, adults=adults, may_guard=number in grown)
         for number, (band, age) in enumerate(ages)
     )
     guardians = {person.guardian for person in people}
@@ -107,6 +108,7 @@ def _draw_person(
     days: int,
     benefits: tuple[Benefit, ...],
     adults: list[int],
+    may_guard: bool,
 ) -> Person:
     is_female = random.random() < 0.5
     weight = random.choices((1, 2, 3), weights=(92, 6, 2))[0]
@@ -115,7 +117,7 @@ def _draw_person(
         deposit = 25_000 * weight
     is_child = age < 18
     # A child joins after its guardian, so it never comes late; the rest of the year brings a few more.
-    is_late = not is_child and number not in adults and random.random() < LATE_SHARE
+    is_late = not is_child and not may_guard and random.random() < LATE_SHARE
     leave_day = random.randint(30, YEAR_DAYS) if random.random() < 0.06 else None
     return Person(
         number=number,
@@ -127,7 +129,7 @@ def _draw_person(
         join_day=random.randint(20, max(21, days - 20)) if is_late else 0,
         leave_day=leave_day,
         guardian=random.choice(adults) if is_child and adults else None,
-        is_refused=not is_child and number not in adults and number % REFUSED_EVERY == REFUSED_EVERY - 1,
+        is_refused=not is_child and not may_guard and number % REFUSED_EVERY == REFUSED_EVERY - 1,
         case=_draw_case(random, band, age, is_female=is_female, benefits=benefits),
     )
 

@@ -4,8 +4,9 @@ diagnoses.
 The chain sees none of it; in life these are counters, post and bank rails.
 """
 
-from msgspec import Struct
+from msgspec import Struct, field
 
+from node.demo.agreements import Agreements
 from node.demo.orders import NOT_EXECUTED
 from node.demo.population import Case, Person
 
@@ -36,12 +37,22 @@ class Transfer(Struct, frozen=True):
     """From the remittance text."""
 
 
+class Customer(Struct, frozen=True):
+    """What the bank knows of a member whose account it verified."""
+
+    person: Person
+    holder_kind: int
+    last_cover_year: int
+
+
 class Diagnosis(Struct, frozen=True):
     """The truth about one claim, as an investigation will find it."""
 
     case: Case
     diagnosed_day: int
     """Plan day."""
+    bill_tags: tuple[bytes, ...]
+    """Keyed tags of the bills, as the claim names them: whoever certifies it compares them with the bills."""
 
 
 class Registry(Struct):
@@ -53,8 +64,26 @@ class Registry(Struct):
     """Not yet booked."""
     diagnoses: dict[bytes, Diagnosis] = {}
     """By claim."""
+    customers: dict[bytes, Customer] = {}
+    """By pseudonym, verified ones."""
+    strangers: list[tuple[int, Transfer]] = []
+    """Booked transfers that name nobody, with their booking day."""
+    closed_accounts: list[bytes] = []
+    """Claims whose payee was told by the bank that his account is closed."""
+    wished_accounts: dict[bytes, bytes] = {}
+    """Token of the account that a member asked for on the chain, by pseudonym."""
+    objections: dict[bytes, bool] = {}
+    """Whether the evidence of an objection holds, by its id."""
+    letters: dict[int, int] = {}
+    """What the bank writes to auditors: closing balance by the last day of each statement, fen."""
+    agreements: Agreements = field(default_factory=Agreements)
+    """Calls that several sign."""
+    rules_change_day: int = 0
+    """Plan day on which a published version takes new members, 0 without one."""
     paid_in: int = 0
     """Fen that people sent to the bank."""
+    interest: int = 0
+    """Fen of interest that the bank booked."""
     dropped: dict[str, int] = {}
     """Applications that the chain would not take further, by code."""
 

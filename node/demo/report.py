@@ -4,6 +4,28 @@ from msgspec import Struct
 
 from node.demo.recompute import CapFigures, SettlementFigures
 
+STORY_CALLS = (
+    "guardian_hand_over",
+    "member_rekey_recover",
+    "member_rekey_request",
+    "account_change",
+    "death_report",
+    "member_accept_rules",
+    "rules_publish",
+    "deposit_match",
+    "deposit_reverse",
+    "cash_other",
+    "fee_withdraw",
+    "balance_confirm",
+    "objection_file",
+    "objection_rule",
+    "appeal_file",
+    "ballot_commit",
+    "ballot_reveal",
+    "reaudit_report",
+)
+"""Calls that are rare: the report counts them."""
+
 
 class PoolFigures(Struct, frozen=True):
     """The pool's books as shown; fen."""
@@ -51,6 +73,13 @@ class CreditFigures(Struct, frozen=True):
     """Of it, what paid for old charges."""
     reinstated: int = 0
     """How many members came back within the grace."""
+    matched: int = 0
+    """What members were credited of money that had named nobody."""
+    recalled: int = 0
+    """What payers' banks took back, from members or from what named nobody."""
+    recalled_from_members: int = 0
+    interest: int = 0
+    """What the bank paid."""
 
 
 class RootFigures(Struct, frozen=True):
@@ -76,5 +105,7 @@ class Report(Struct, frozen=True):
     settlements: tuple[SettlementFigures, ...]
     """Oldest first."""
     credits: CreditFigures
+    calls: dict[str, int]
+    """How many transactions of the calls in STORY_CALLS succeeded; a call that several sign counts for each."""
     roots: tuple[RootFigures, ...]
     """Of one height on all nodes."""

@@ -4,11 +4,12 @@ Reads go to one node at a time, so that what one look shows was never unsaid by 
 fails, the next is asked. Transactions go to all nodes in turn."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import httpx
 from msgspec import Struct
 
+from chain.contract.claim_calls import BallotCommit, BallotCommitItem
 from chain.transaction import Transaction
 from node.client import AsyncClient
 from node.client_errors import ClientError
@@ -25,14 +26,20 @@ from node.demo.answers import (
 )
 from node.demo.orders import Outcome
 from node.demo.stage import Parcel
-from node.demo.world import BatchView, ClaimView, InstructionView, MemberView, PlanView, World
+from node.demo.world import BatchView, ClaimView, InstructionView, MemberView, PlanView, TaskView, World
 
 AT_ONCE = 16
 """Requests to one node at one time."""
 EXPIRY_MARGIN_MS = 2_000
 """Block time beyond the validity after which a transaction that was not seen is asked for by its id."""
-WORKING = frozenset({"eligible", "assigned", "investigated"})
+SEARCH_PER_CALL = 300
+JUROR_ITEMS = (["success"], ["conflict"], ["already"])
+UNSEALED = bytes(range(32))
+"""Hash of no ballot: it is tried and never sent."""
+WORKING = frozenset({"eligible", "assigned", "investigated", "recheck"})
 """Claims whose firms and certificate matter."""
+LISTED = frozenset({"noticed", "rejected"})
+"""Claims of which the list says enough."""
 ITEM_CALLS = frozenset(
     {
         "account_verify",
@@ -58,6 +65,14 @@ class _Waiting(Struct):
     attempts: int = 0
 
 
+class _Search(Struct):
+    """Members that look whether they are jurors of one case."""
+
+    waiting: list[tuple[bytes, bytes]]
+    """(pseudonym, key) of those that have not asked."""
+    found: list[bytes]
+
+
 class RestBackend:
     """The backend over real nodes."""
 
@@ -77,6 +92,7 @@ class RestBackend:
         self._turn = 0
         self._batches: dict[int, BatchView] = {}
         self._gate = asyncio.Semaphore(AT_ONCE)
+        self._searches: dict[bytes, _Search] = {}
 
     async def close(self) -> None:
         """Close all connections."""
@@ -89,11 +105,15 @@ class RestBackend:
         """Write what the chain shows now into the world."""
         plan = await self.reader.get(f"/v1/plans/{self._plan}")
         pool = read_object(read_list(plan, "pools")[0])
+        version = read_int(pool, "version")
         world.plan = PlanView(
             status=read_text(plan, "status"),
             period=read_int(pool, "settlements"),
             share_index=read_money(pool, "share_index"),
             is_window=pool.get("is_window") is True,
+            version=version,
+            rules_hash=read_hex(read_object(read_list(plan, "versions")[version]), "rules_hash"),
+            fee_payable=read_money(pool, "fee_payable"),
         )
         world.height = self.reader.session.ledger_height
         world.time_ms = self.reader.session.ledger_time_ms
@@ -105,9 +125,13 @@ class RestBackend:
                 kind=read_text(row, "kind"),
                 amount=read_money(row, "amount"),
                 created_day=read_day(row, "created"),
+                claim=read_hex(row, "claim") if "claim" in row else None,
+                attempt=read_int(row, "attempt"),
             )
             for row in rows
         )
+        if world.asked_roles:
+            world.tasks = await self._look_at_tasks(world.asked_roles)
         if len(self._batches) < world.plan.period:
             await self._look_at_batches()
         world.batches = tuple(
@@ -129,18 +153,51 @@ class RestBackend:
         rows = await self.reader.list("/v1/claims", {"plan": self._plan})
         working = [read_text(row, "claim") for row in rows if read_text(row, "status") in WORKING]
         details = await asyncio.gather(*(self._get(f"/v1/claims/{claim}") for claim in working))
-        noticed = [
+        listed = [
             ClaimView(
                 claim=read_hex(row, "claim"),
-                status="noticed",
+                status=read_text(row, "status"),
                 filed_day=read_day(row, "filed"),
                 firms=(),
                 has_certificate=True,
             )
             for row in rows
-            if read_text(row, "status") == "noticed"
+            if read_text(row, "status") in LISTED
         ]
-        return (*(read_claim(detail) for detail in details), *noticed)
+        return (*(read_claim(detail) for detail in details), *listed)
+
+    async def _look_at_tasks(self, roles: tuple[str, ...]) -> tuple[TaskView, ...]:
+        tasks: dict[tuple[str, bytes], TaskView] = {}
+        for role in roles:
+            for row in await self.reader.list("/v1/tasks", {"plan": self._plan, "role": role}):
+                kind, subject = read_text(row, "kind"), read_hex(row, "subject")
+                names = tuple(str(name) for name in read_list(row, "organisations"))
+                tasks[kind, subject] = TaskView(kind=kind, subject=subject, organisations=names)
+        return tuple(tasks.values())
+
+    async def find_jurors(self, case: bytes, keys: Mapping[bytes, bytes]) -> tuple[bytes, ...]:
+        """Return the jurors of a case once every member has asked; some ask with each call, so that no tick is long.
+
+        Who judges whom is not public, so each member tries for himself whether he could vote.
+        """
+        search = self._searches.setdefault(case, _Search(waiting=list(keys.items()), found=[]))
+        asking = search.waiting[:SEARCH_PER_CALL]
+        found = await asyncio.gather(
+            *(self._is_juror(case, place, member, key) for place, (member, key) in enumerate(asking))
+        )
+        search.waiting = search.waiting[SEARCH_PER_CALL:]
+        search.found += [member for (member, _), is_drawn in zip(asking, found, strict=True) if is_drawn]
+        if search.waiting:
+            return ()
+        del self._searches[case]
+        return tuple(sorted(search.found))
+
+    async def _is_juror(self, case: bytes, place: int, member: bytes, key: bytes) -> bool:
+        ballot = BallotCommit(member=member, items=(BallotCommitItem(case=case, hash=UNSEALED),))
+        async with self._gate:
+            answer = await self._writers[place % len(self._writers)].simulate(ballot, key)
+        # Whoever has sealed already is told of a conflict; only a stranger is told that he is none.
+        return answer.get("items") in JUROR_ITEMS
 
     async def _get(self, path: str) -> JsonObject:
         async with self._gate:

@@ -9,9 +9,19 @@ from node.client import AsyncClient
 from node.client_wire import JsonObject
 from node.demo.answers import read_hex, read_int, read_list, read_money, read_object, read_text
 from node.demo.recompute import CapFigures, ItemFigures, SettlementFigures
-from node.demo.report import CreditFigures, MemberFigures, PayoutFigures, PoolFigures, Report, RootFigures
+from node.demo.report import (
+    STORY_CALLS,
+    CreditFigures,
+    MemberFigures,
+    PayoutFigures,
+    PoolFigures,
+    Report,
+    RootFigures,
+)
 
 AT_ONCE = 16
+BOOKING_CALLS = ("deposit_credit", "deposit_match", "deposit_reverse", "cash_other")
+"""Calls whose receipts say what came to whom."""
 ROOTS_WAIT_S = 20.0
 """How long a node that lags may take to show the height that is compared."""
 
@@ -61,6 +71,7 @@ async def load_report(
         claims=claims,
         settlements=tuple(sorted(settlements, key=lambda record: record.number)),
         credits=await add_credits(client),
+        calls={call: await count_calls(client, call) for call in STORY_CALLS},
         roots=await load_roots(urls, client.session.ledger_height, transport),
     )
 
@@ -133,9 +144,15 @@ def read_settlement(row: JsonObject) -> SettlementFigures:
     )
 
 
+async def count_calls(client: AsyncClient, call: str) -> int:
+    """Return how many transactions of one call succeeded."""
+    rows = await client.list("/v1/transactions", {"call": call})
+    return sum(read_text(row, "code") == "success" for row in rows)
+
+
 async def add_credits(client: AsyncClient) -> CreditFigures:
-    """Add up what the receipts of all credits say: one by one, as anybody can."""
-    rows = await client.list("/v1/transactions", {"call": "deposit_credit"})
+    """Add up what the receipts of all bookings say: one by one, as anybody can."""
+    rows = [row for call in BOOKING_CALLS for row in await client.list("/v1/transactions", {"call": call})]
     gate = asyncio.Semaphore(AT_ONCE)
 
     async def load_events(tx_id: bytes) -> list[JsonObject]:
@@ -143,7 +160,7 @@ async def add_credits(client: AsyncClient) -> CreditFigures:
             answer = await client.get(f"/v1/transactions/{tx_id.hex()}")
         return [read_object(event) for event in read_list(answer, "events")]
 
-    credited = taken = arrears = reinstated = 0
+    credited = taken = arrears = reinstated = matched = recalled = from_members = interest = 0
     for events in await asyncio.gather(*(load_events(read_hex(row, "tx_id")) for row in rows)):
         for event in events:
             if event.get("event") == "deposit_credited":
@@ -152,7 +169,23 @@ async def add_credits(client: AsyncClient) -> CreditFigures:
             elif event.get("event") == "member_reinstated":
                 arrears += read_money(event, "arrears")
                 reinstated += 1
-    return CreditFigures(credited=credited, taken=taken, arrears=arrears, reinstated=reinstated)
+            elif event.get("event") == "deposit_matched":
+                matched += read_money(event, "taken")
+            elif event.get("event") == "deposit_reversed":
+                recalled += read_money(event, "taken")
+                from_members += read_money(event, "taken") if event.get("member") is not None else 0
+            elif event.get("event") == "cash_booked":
+                interest += read_money(event, "taken")
+    return CreditFigures(
+        credited=credited,
+        taken=taken,
+        arrears=arrears,
+        reinstated=reinstated,
+        matched=matched,
+        recalled=recalled,
+        recalled_from_members=from_members,
+        interest=interest,
+    )
 
 
 async def load_roots(

@@ -47,6 +47,7 @@ def build_table(report: Report, *, days: int) -> Group:
         table,
         Text(f"Members at the end: {format_counts(statuses)}"),
         Text(f"Claims: {format_counts(report.claims)}"),
+        Text(f"Rare acts, by signature: {format_counts({call: n for call, n in report.calls.items() if n})}"),
         Text(f"Charged for a unit that was there all the time: {_compute_index(report)} in {days} days"),
     )
 

@@ -33,6 +33,10 @@ class InstructionView(Struct, frozen=True):
     amount: int
     """Fen."""
     created_day: int
+    claim: bytes | None
+    """Claim that it pays."""
+    attempt: int
+    """How often it was tried before."""
 
 
 class MemberView(Struct, frozen=True):
@@ -54,6 +58,16 @@ class MemberView(Struct, frozen=True):
 SHARING = frozenset({"waiting", "covered", "suspended", "lapsed"})
 
 
+class TaskView(Struct, frozen=True):
+    """Something that waits for somebody, as the list of tasks shows it."""
+
+    kind: str
+    """Call that is waited for."""
+    subject: bytes
+    organisations: tuple[str, ...]
+    """Who is asked by name."""
+
+
 class BatchView(Struct, frozen=True):
     """The payout batch of one settled period."""
 
@@ -72,6 +86,12 @@ class PlanView(Struct, frozen=True):
     share_index: int
     is_window: bool
     """From notice until the settlement is drained."""
+    version: int = 0
+    """Rule version that takes new members."""
+    rules_hash: bytes = b""
+    """Its hash: what an applicant pins."""
+    fee_payable: int = 0
+    """What the platform has earned and was not paid yet, fen."""
 
 
 class World(Struct):
@@ -86,11 +106,17 @@ class World(Struct):
     """Block time of the last block."""
     plan: PlanView = PlanView(status="active", period=0, share_index=0, is_window=False)
     claims: tuple[ClaimView, ...] = ()
-    """Unfinished ones."""
+    """Unfinished ones, and rejected ones, which may be appealed."""
     instructions: tuple[InstructionView, ...] = ()
     """Ready for the bank."""
     batches: tuple[BatchView, ...] = ()
     """Of all settlements so far."""
+    tasks: tuple[TaskView, ...] = ()
+    """Of the roles in `asked_roles`, as listed last."""
+    asked_roles: tuple[str, ...] = ()
+    """Whose tasks the backend lists with the next look; written by the stage."""
+    juries: dict[bytes, tuple[bytes, ...]] = {}
+    """Members drawn for the jury of an appeal, by case: each juror finds that out for himself."""
     members: dict[bytes, MemberView] = {}
     members_height: int = -1
     """Height at which the members were listed last: less often than the rest."""

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from chain.contract.standard_clauses import STANDARD_CLAUSES, STANDARD_EXCLUSIONS
 from chain.contract.terms import Benefit, PinnedTerms, PlanTerms, PoolTerms
 from chain.crypto import SigningKey, sha256
 from chain.genesis import (
@@ -81,7 +82,13 @@ def make_terms(**pool: int) -> PlanTerms:
         currency="CNY",
         pool=msgspec.structs.replace(base, **pool),
         pinned=PinnedTerms(
-            benefits=benefits, waiting_days=90, claim_window_days=180, age_min_days=30, age_limit_years=60
+            benefits=benefits,
+            waiting_days=90,
+            claim_window_days=180,
+            age_min_days=30,
+            age_limit_years=60,
+            clauses=STANDARD_CLAUSES,
+            exclusions=STANDARD_EXCLUSIONS,
         ),
     )
 

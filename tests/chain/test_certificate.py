@@ -27,8 +27,12 @@ X = Hash(bytes(range(32, 64)))
 VECTORS = Path(__file__).parent.parent / "vectors" / "certificate.json"
 
 
-def sign(index: int, *, kind: str = "commit", view: int = 2, block_hash: Hash = X) -> tuple[int, bytes]:
-    message = vote_message(kind=kind, chain_id=CHAIN, height=Height(7), view=View(view), block_hash=block_hash)
+def sign(
+    index: int, *, kind: str = "commit", view: int = 2, block_hash: Hash = X, version: int = 1
+) -> tuple[int, bytes]:
+    message = vote_message(
+        kind=kind, chain_id=CHAIN, height=Height(7), view=View(view), block_hash=block_hash, version=version
+    )
     return index, make_key(f"validator {VALIDATORS[index]}").sign(message)
 
 
@@ -37,7 +41,7 @@ def build(*votes: tuple[int, bytes]) -> Certificate:
 
 
 def check(certificate: Certificate) -> None:
-    validate_certificate(certificate, validators=SET, chain_id=CHAIN, genesis_hash=GENESIS)
+    validate_certificate(certificate, validators=SET, chain_id=CHAIN, genesis_hash=GENESIS, version=1)
 
 
 def test_a_quorum_of_commits_of_one_view_is_a_certificate() -> None:
@@ -63,8 +67,19 @@ def test_the_golden_certificate_keeps_its_bytes_and_hash() -> None:
         (sign(0), sign(1), sign(2, view=1)),
         (sign(0), sign(1), sign(2, kind="prepare")),
         (sign(0), sign(1), sign(2, block_hash=Hash(bytes(32)))),
+        (sign(0), sign(1), sign(2, version=2)),
     ],
-    ids=["too-few", "twice", "unsorted", "unknown", "not-his", "other-view", "p5-a-prepare", "other-block"],
+    ids=[
+        "too-few",
+        "twice",
+        "unsorted",
+        "unknown",
+        "not-his",
+        "other-view",
+        "p5-a-prepare",
+        "other-block",
+        "other-version",
+    ],
 )
 def test_what_is_no_quorum_of_this_view_and_block_is_refused(votes: tuple[tuple[int, bytes], ...]) -> None:
     with pytest.raises(CertificateInvalid):
@@ -88,7 +103,12 @@ def test_votes_verified_before_are_not_verified_again_and_others_are() -> None:
     forged = (0, bytes(64))
     known = frozenset({forged})
     validate_certificate(
-        build(forged, sign(1), sign(2)), validators=SET, chain_id=CHAIN, genesis_hash=GENESIS, known=known
+        build(forged, sign(1), sign(2)),
+        validators=SET,
+        chain_id=CHAIN,
+        genesis_hash=GENESIS,
+        version=1,
+        known=known,
     )
     with pytest.raises(CertificateInvalid):
         check(build(forged, sign(1), sign(2)))

@@ -10,8 +10,9 @@ from chain import layout
 from chain.block import hash_header
 from chain.certificate import Certificate
 from chain.codec import encode
+from chain.contract.custody_tables import DEPOSIT, DepositRecord
 from chain.contract.member_calls import MemberApply, MemberLeave
-from chain.contract.tables import MEMBER
+from chain.contract.tables import MEMBER, SIGNER
 from chain.contract.terms import hash_terms
 from chain.crypto import sha256
 from chain.errors import StoreError
@@ -237,3 +238,72 @@ def test_r3_a_refused_call_is_in_the_block_with_its_outcome_and_changes_nothing(
     assert found[2].outcome == 3
     assert found[2].events == ()
     assert ledger.read(MEMBER.key(build_join(0).tx_id), MEMBER.codec) == member
+
+
+def list_run(ledger: Ledger, numbers: range) -> list[bool]:
+    return [ledger.has_run(build_join(number)) for number in numbers]
+
+
+def test_whether_a_transaction_ran_is_known_after_each_block_and_after_a_restart(tmp_path: Path) -> None:
+    store = Store(tmp_path / "db", CHAIN)
+    ledger = Ledger(store, GENESIS)
+    grow(ledger, 1)
+    assert list_run(ledger, range(4)) == [True, True, True, False]
+    grow(ledger, 2, first=1)
+    assert list_run(ledger, range(20, 24)) == [True, True, True, False]
+    store.close()
+    ledger = Ledger(Store(tmp_path / "db", CHAIN), GENESIS)
+    assert list_run(ledger, range(4)) == [True, True, True, False]
+    assert list_run(ledger, range(20, 24)) == [True, True, True, False]
+
+
+@pytest.mark.parametrize("limit", ["RESTORED_IDS_MAX", "RESTORED_BLOCKS_MAX"])
+def test_what_is_not_read_back_after_a_restart_is_looked_for_in_the_database(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str
+) -> None:
+    store = Store(tmp_path / "db", CHAIN)
+    grow(Ledger(store, GENESIS), 4)
+    store.close()
+    monkeypatch.setattr(f"chain.ledger.{limit}", 1)
+    ledger = Ledger(Store(tmp_path / "db", CHAIN), GENESIS)
+    assert [ledger.has_run(build_join(number)) for number in (0, 10, 20, 30, 40)] == [True, True, True, True, False]
+    grow(ledger, 1, first=4)
+    assert [ledger.has_run(build_join(number)) for number in (0, 30, 40, 43)] == [True, True, True, False]
+
+
+def test_a_key_that_becomes_a_signer_is_one_in_the_next_block(tmp_path: Path) -> None:
+    ledger = Ledger(Store(tmp_path / "db", CHAIN), GENESIS)
+    key = SIGNER.key(make_key("stranger").public_key)
+    known = ledger.read(SIGNER.key(make_key("custodian").public_key), SIGNER.codec)
+    assert known is not None
+    assert ledger.read(key, SIGNER.codec) is None
+    executed = execute(ledger, build_join(0))
+    changed = msgspec.structs.replace(
+        executed, records=(*executed.records, (key, known)), values=((key, encode(known)), *executed.values)
+    )
+    ledger.commit(changed, certify(executed))
+    assert ledger.read(key, SIGNER.codec) == known
+
+
+def test_a_deposit_is_found_after_its_block_and_after_a_restart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store(tmp_path / "db", CHAIN)
+    ledger = Ledger(store, GENESIS)
+    record = DepositRecord(member=None, amount=5, taken=0, value_day=1, payer_token=H, returned=0, deposit_code=0)
+    keys = [DEPOSIT.key("account", 20_000, sha256(bytes([number]))) for number in range(4)]
+    for key in keys[:2]:
+        assert ledger.read(key, DEPOSIT.codec) is None
+        executed = execute(ledger, build_join(ledger.height))
+        values = ((key, encode(record)), *executed.values)
+        ledger.commit(
+            msgspec.structs.replace(executed, records=(*executed.records, (key, record)), values=values),
+            certify(executed),
+        )
+    assert [ledger.read(key, DEPOSIT.codec) for key in keys] == [record, record, None, None]
+    for most in (100, 1):
+        store.close()
+        monkeypatch.setattr("chain.absent_records.DEPOSITS_READ_MAX", most)
+        store = Store(tmp_path / "db", CHAIN)
+        ledger = Ledger(store, GENESIS)
+        assert [ledger.read(key, DEPOSIT.codec) for key in keys] == [record, record, None, None]

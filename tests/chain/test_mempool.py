@@ -6,7 +6,7 @@ from chain.codec import encode
 from chain.contract.calls import Call
 from chain.contract.member_calls import MemberAdmit, MemberLeave
 from chain.crypto import sha256
-from chain.errors import InvariantViolation, Refusal
+from chain.errors import Refusal
 from chain.genesis import Parameters
 from chain.mempool import EVICTED_MAX, PINNED_BLOCKS_MAX, Admission, Mempool, PoolLimits
 from chain.transaction import Body as TransactionBody
@@ -162,9 +162,9 @@ def test_transaction_that_no_block_could_hold_is_refused() -> None:
     assert refusal.value.code == "too_large"
 
 
-def test_unknown_ingress_validator_is_our_own_mistake() -> None:
+def test_what_comes_from_a_node_that_may_not_hand_in_is_refused() -> None:
     for ingress in (-1, 4):
-        with pytest.raises(InvariantViolation):
+        with pytest.raises(Refusal):
             make_pool().add(make(1), ingress=ingress, now_ms=0)
 
 
@@ -310,13 +310,19 @@ def test_change_of_the_validator_set_keeps_everything_and_its_order() -> None:
     transactions = [make(number) for number in range(12)]
     for number, transaction in enumerate(transactions):
         pool.add(transaction, ingress=number % 4, now_ms=number)
-    pool.set_ingress(ingress_count=3, home=0)
-    assert pool.get_statistics().by_ingress == (3, 3, 6)
+    pool.set_ingress(ingresses=(0, 1, 2, 5), home=0)
+    assert pool.get_statistics().by_ingress == (3, 3, 3, 3, 0), "what came through validator 3 stays"
+    with pytest.raises(Refusal):
+        pool.add(make(40), ingress=3, now_ms=40)
+    pool.add(make(41), ingress=5, now_ms=41)
+    pool.remove_committed([make(41).tx_id])
     oldest = pool.get_oldest()
     assert oldest is not None and oldest.transaction is transactions[0]
     check_sums(pool, {transaction.tx_id: transaction for transaction in transactions})
     pool.remove_committed(transaction.tx_id for transaction in transactions)
     check_sums(pool, {})
+    pool.set_ingress(ingresses=(0, 1, 2, 5), home=0)
+    assert pool.get_statistics().by_ingress == (0, 0, 0, 0)
 
 
 @given(

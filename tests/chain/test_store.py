@@ -1,5 +1,6 @@
 """The database: identity, durability switches, damage."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -84,6 +85,32 @@ def test_s5_a_flipped_bit_in_a_table_is_never_returned_as_data(tmp_path: Path) -
         data[position] ^= 1
         tables[0].write_bytes(bytes(data))
     assert detected >= 15
+
+
+def test_a_read_sees_what_was_written_just_before_it(tmp_path: Path) -> None:
+    store = Store(tmp_path / "db", CHAIN)
+    for number in range(5):
+        store.write([(b"a", b"%d" % number), (b"b%d" % number, b"")])
+        assert store.get(b"a") == b"%d" % number
+        assert store.get(b"b%d" % number) == b""
+        assert store.get(b"b") is None, "a longer key with this beginning is another one"
+    store.close()
+
+
+def test_single_keys_are_read_from_several_threads_at_once(tmp_path: Path) -> None:
+    store = Store(tmp_path / "db", CHAIN)
+    rows = {number.to_bytes(4, "big"): sha256(number.to_bytes(4, "big")) for number in range(2_000)}
+    store.write(rows.items())
+
+    def read_all(_: int) -> bool:
+        return all(store.get(key) == value for key, value in rows.items())
+
+    with ThreadPoolExecutor(4) as pool:
+        found = pool.map(read_all, range(4))
+        for number in range(50):
+            store.write([(b"other", bytes([number]))])
+        assert all(found)
+    store.close()
 
 
 def test_places_order_by_height_then_index_and_tags_are_prefix_free() -> None:

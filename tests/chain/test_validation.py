@@ -47,7 +47,7 @@ def validate(
         transactions=executed.transactions if transactions is None else transactions,
         parameters=parameters or Parameters(),
         clock=(),
-        has_transaction=ledger.has_transaction,
+        has_run=ledger.has_run,
         freshness=None if wall_ms is None else Freshness(wall_ms=wall_ms, has_blob=has_blob),
     )
 

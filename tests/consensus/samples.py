@@ -40,7 +40,7 @@ def sign(index: int, message: OwnMessage) -> OwnMessage:
 
 
 def sign_votes(kind: str, height: Height, view: View, block_hash: Hash) -> tuple[tuple[int, Signature], ...]:
-    signed = vote_message(kind=kind, chain_id=CHAIN_ID, height=height, view=view, block_hash=block_hash)
+    signed = vote_message(kind=kind, chain_id=CHAIN_ID, height=height, view=view, block_hash=block_hash, version=1)
     return tuple((index, KEYS[index].sign(signed)) for index in range(3))
 
 

@@ -104,7 +104,9 @@ def test_node_outside_the_set_follows() -> None:
 
 
 def test_p29_node_without_the_version_of_the_height_signs_nothing() -> None:
+    """More of it is in test_set_changes.py."""
     state = begin_alone(n=1)
+    assert state.activity is Activity.VOTING
     newer = replace(state, head=replace(state.head, version=2))
     assert newer.activity is Activity.FOLLOWING
 

@@ -4,6 +4,7 @@ import pytest
 from msgspec.structs import replace
 
 from chain.types import View
+from consensus.config import Pace
 from consensus.core import step
 from consensus.effects import CancelTimer, SetTimer
 from consensus.events import PeerDown, PeerUp, PoolChanged, RequestOverdue, TimerExpired, TimerId
@@ -42,7 +43,7 @@ def test_view_timer_runs_in_normal_mode_only_when_there_is_work() -> None:
 
 def test_p18_idle_interval_arms_the_view_timer_of_every_node() -> None:
     state = Cluster(4).state(1)
-    state = replace(state, config=replace(state.config, idle_interval_ms=2_000))
+    state = replace(state, head=replace(state.head, pace=Pace(idle_interval_ms=2_000)))
     state, effects = step(state, PoolChanged(has_transactions=False, now_ms=2_000, wall_ms=EPOCH_MS + 2_000))
     assert is_armed(state)
     assert any(isinstance(timer, SetTimer) and timer.timer is TimerId.VIEW for timer in effects.timers)

@@ -6,6 +6,7 @@ from msgspec.structs import replace
 
 from chain.errors import InvariantViolation
 from chain.types import Hash, View
+from consensus.config import Pace
 from consensus.core import step
 from consensus.effects import BuildBlock, KeepBlock, KeepPrepared, SignRequest
 from consensus.events import (
@@ -110,7 +111,7 @@ def build_at(state: State, *, wall_ms: int, has_transactions: bool = False) -> B
 
 def test_empty_block_is_due_after_the_idle_interval_and_not_one_millisecond_before() -> None:
     state = Cluster(4).state(0)
-    state = replace(state, config=replace(state.config, idle_interval_ms=5_000))
+    state = replace(state, head=replace(state.head, pace=Pace(idle_interval_ms=5_000)))
     assert build_at(state, wall_ms=EPOCH_MS + 4_999) is None
     due = build_at(state, wall_ms=EPOCH_MS + 5_000)
     assert due is not None

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from chain.clock import ClockPoint
 from chain.contract.member_calls import MemberApply
 from chain.contract.terms import hash_terms
 from chain.crypto import SigningKey, sha256
@@ -24,10 +25,12 @@ from node.client_wire import TransactionResult
 from node.demo.answers import read_int, read_list, read_object, read_text
 from node.demo.figures import load_plan
 from node.devnet import open_processes
-from node.devnet_files import P2P_PORT_OFFSET, create_devnet
+from node.devnet_files import P2P_PORT_OFFSET, create_devnet, extend_devnet
 from node.processes import NodeProcess
 
 NODES = 4
+SPARES = 1
+"""Nodes that may be added to a network; the steps between base ports leave room for more."""
 START_MS = 1_766_970_000_000
 """2025-12-29T01:00:00Z: the 29th in China, so that no notice window queues anything."""
 WINDOW_MS = 86_400_000
@@ -39,7 +42,7 @@ _first_ports = itertools.count(21_000 + os.getpid() % 40 * 200, 20)
 def find_base_port() -> int:
     """Return a port such that it and what the nodes need beside it are free."""
     for base in itertools.islice(_first_ports, 300):
-        wanted = [base + offset + index for index in range(NODES) for offset in (0, P2P_PORT_OFFSET)]
+        wanted = [base + offset + index for index in range(NODES + SPARES) for offset in (0, P2P_PORT_OFFSET)]
         if all(is_port_free(port) for port in wanted):
             return base
     raise RuntimeError("no free ports")
@@ -68,21 +71,25 @@ def wait_for(what: str, is_met: Callable[[], bool], *, timeout_s: float, every_s
 class Network:
     """Four nodes on loopback."""
 
-    def __init__(self, folder: Path, *, parameters: Parameters | None = None) -> None:
+    def __init__(
+        self, folder: Path, *, parameters: Parameters | None = None, clock: tuple[ClockPoint, ...] = ()
+    ) -> None:
         wall_ms = time.time_ns() // 1_000_000
+        self.base_port = find_base_port()
         self.devnet = create_devnet(
             folder,
             nodes=NODES,
-            base_port=find_base_port(),
+            base_port=self.base_port,
             plans=((PLAN, ACCOUNT, load_plan("plan-demo")),),
             time_ms=START_MS,
             # Block time runs as fast as wall time, only from another day on.
-            clock=((wall_ms, START_MS), (wall_ms + 1_000, START_MS + 1_000)),
+            clock=clock or ((wall_ms, START_MS), (wall_ms + 1_000, START_MS + 1_000)),
             parameters=parameters or Parameters(idle_interval_ms=250, tenure=10),
             reveal_length=20_480,
         )
         self.processes = open_processes(self.devnet)
         self._numbers = itertools.count()
+        self.valid_until_ms = START_MS + 3_000_000
 
     def __enter__(self) -> Self:
         return self
@@ -106,6 +113,20 @@ class Network:
         """Return a client of these nodes, of all where none is given."""
         urls = self.processes.urls
         return Client([urls[index] for index in indexes] if indexes else urls)
+
+    def add_node(self, organisation: str) -> int:
+        """Make and start one more node, which genesis does not name; return its index."""
+        index = len(self.devnet.nodes)
+        self.devnet = extend_devnet(
+            self.devnet,
+            organisation=organisation,
+            api_port=self.base_port + index,
+            p2p_port=self.base_port + P2P_PORT_OFFSET + index,
+            reveal_length=20_480,
+        )
+        self.processes.add(self.devnet.get_config_path(index), self.devnet.get_api_url(index))
+        self.start_node(index)
+        return index
 
     # --- looking ---
 
@@ -193,7 +214,7 @@ class Network:
 
     def get_valid_until_ms(self) -> int:
         """Return a validity that lasts for the whole test."""
-        return START_MS + 3_000_000
+        return self.valid_until_ms
 
     def stop_node(self, index: int) -> None:
         """End a node in order."""

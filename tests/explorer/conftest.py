@@ -9,6 +9,7 @@ from fastapi import FastAPI
 
 from explorer.app import build_app
 from explorer.settings import ExplorerSettings, HttpLimits
+from node.contract_source import read_contract_source
 from tests.explorer.world import Condition, World
 
 SETTINGS = ExplorerSettings(
@@ -16,6 +17,7 @@ SETTINGS = ExplorerSettings(
     cursor_key=bytes(range(32)),
     hosts=("node.test", "127.0.0.1"),
     limits=HttpLimits(requests_burst=1_000_000),
+    contract=read_contract_source(),
 )
 
 

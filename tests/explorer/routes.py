@@ -3,7 +3,18 @@
 import httpx
 
 PAGES = ("/", "/docs", "/problems", "/problems/not_found", "/openapi.json", "/static/explorer.css")
-EXAMPLES = {"height": "1", "tx_id": "ab" * 32, "plan": "demo", "member": "ab" * 32, "claim": "ab" * 32}
+EXAMPLES = {
+    "height": "1",
+    "tx_id": "ab" * 32,
+    "plan": "demo",
+    "member": "ab" * 32,
+    "claim": "ab" * 32,
+    "proposal": "ab" * 32,
+    "name": "platform",
+    "account": "demo-account",
+    "below": "100",
+}
+"""A value for each part of an address, and for each parameter that must be given."""
 
 
 async def list_routes(client: httpx.AsyncClient) -> list[tuple[str, str]]:
@@ -11,6 +22,15 @@ async def list_routes(client: httpx.AsyncClient) -> list[tuple[str, str]]:
     paths = (await client.get("/openapi.json")).json()["paths"]
     found = [("GET", path) for path in PAGES]
     for path, methods in paths.items():
-        for method in methods:
-            found.append((method.upper(), path.format(**EXAMPLES, sha256="ab" * 32)))
+        for method, operation in methods.items():
+            address = path.format(**EXAMPLES, sha256="ab" * 32)
+            parameters = operation.get("parameters", [])
+            needed = [item["name"] for item in parameters if item["in"] == "query" and item.get("required")]
+            query = "&".join(f"{name}={EXAMPLES[name]}" for name in needed)
+            found.append((method.upper(), f"{address}?{query}" if query else address))
     return found
+
+
+def add_query(path: str, query: str) -> str:
+    """Return an address with one more parameter."""
+    return f"{path}{'&' if '?' in path else '?'}{query}"

@@ -11,7 +11,7 @@ from chain.catalogue import get_entries, get_entry
 from chain.errors import Refusal
 from explorer.problems import ERRORS_MAX, FieldError, ProblemError, ProblemWriter, choose_language
 from tests.explorer.conftest import SETTINGS
-from tests.explorer.routes import list_routes
+from tests.explorer.routes import add_query, list_routes
 from tests.explorer.world import Condition
 
 FIELDS = {"type", "title", "status", "detail", "code", "retryable", "request_id", "ledger_height"}
@@ -34,13 +34,13 @@ def check(answer: httpx.Response, code: str) -> dict[str, object]:
 async def test_every_route_refuses_an_unknown_parameter(client: httpx.AsyncClient) -> None:
     for method, path in await list_routes(client):
         if method == "GET":
-            check(await client.get(f"{path}?surprise=1"), "parameter_unknown")
+            check(await client.get(add_query(path, "surprise=1")), "parameter_unknown")
 
 
 async def test_every_route_refuses_a_repeated_parameter(client: httpx.AsyncClient) -> None:
     for method, path in await list_routes(client):
         if method == "GET":
-            check(await client.get(f"{path}?lang=en&lang=zh"), "parameter_invalid")
+            check(await client.get(add_query(path, "lang=en&lang=zh")), "parameter_invalid")
 
 
 async def test_every_route_answers_a_wrong_method_with_what_is_allowed(client: httpx.AsyncClient) -> None:

@@ -40,6 +40,25 @@ async def test_consensus_names_the_missing_vote(client: httpx.AsyncClient) -> No
     assert "COMMIT" in body["reason"]
 
 
+async def test_evidence_holds_all_that_a_stranger_needs_to_verify_it(client: httpx.AsyncClient) -> None:
+    (found,) = (await client.get("/v1/evidence")).json()["items"]
+    assert (found["validator"], found["kind"], found["height"], found["view"]) == ("00" * 32, "commit", 7, 1)
+    assert bytes.fromhex(found["first"]["signed"]) == b"tag\nbody"
+    assert found["first"]["body"] != found["second"]["body"]
+    assert len(bytes.fromhex(found["second"]["signature"])) == 64
+
+
+async def test_checkpoint_is_served_as_a_signed_note_and_missing_before_the_first(
+    client: httpx.AsyncClient, condition: Condition
+) -> None:
+    answer = await client.get("/log/checkpoint")
+    assert (answer.status_code, answer.content) == (200, condition.checkpoint)
+    assert answer.headers["content-type"] == "text/plain; charset=utf-8"
+    condition.checkpoint = None
+    missing = await client.get("/log/checkpoint")
+    assert (missing.status_code, missing.json()["code"]) == (404, "not_found")
+
+
 async def test_metrics_are_passed_through_with_their_media_type(client: httpx.AsyncClient) -> None:
     answer = await client.get("/metrics")
     assert answer.text == "gongji_height 39\n"

@@ -84,6 +84,14 @@ async def test_claims_are_listed_by_public_number_without_their_members(
     claim = (await client.get(f"/v1/claims/{world.claim.hex()}")).json()
     assert "member" not in claim
     assert "member" in claim["withheld"]
+    assert claim["review"] == {
+        "card": None,
+        "objections_open": 0,
+        "rechecks": 0,
+        "recheck_end": None,
+        "notices_unconfirmed": 0,
+        "reaudit": None,
+    }
 
 
 async def test_settlements_are_listed_newest_first(client: httpx.AsyncClient) -> None:

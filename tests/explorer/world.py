@@ -26,7 +26,9 @@ from chain.transaction import Transaction, build_transaction
 from chain.types import TxId
 from explorer.reader import (
     ConsensusCondition,
+    EvidenceFound,
     ReadyCondition,
+    SignedBody,
     TimerCondition,
     TransactionStatus,
     ValidatorCondition,
@@ -204,6 +206,20 @@ class Condition:
             ReadyCondition(name="disk_space", is_met=True, detail="9 GB, at least 1 GB"),
         )
         self.damage: list[StoreError] = []
+        self.checkpoint: bytes | None = b"log.example.org/00\n39\nAAAA\n\n\xe2\x80\x94 log.example.org/auditor-2 AAAA\n"
+        signed = SignedBody(body=b"body", signed=b"tag\nbody", signature=bytes(64))
+        self.evidence: tuple[EvidenceFound, ...] = (
+            EvidenceFound(
+                key=bytes(32),
+                organisation="auditor-2",
+                height=7,
+                view=1,
+                kind="commit",
+                found_ms=1_700_000_000_000,
+                first=signed,
+                second=SignedBody(body=b"other", signed=b"tag\nother", signature=bytes(64)),
+            ),
+        )
         self.changed = asyncio.Event()
         self.waits: list[int] = []
 
@@ -253,6 +269,12 @@ class Condition:
 
     def get_readiness(self) -> tuple[ReadyCondition, ...]:
         return self.ready
+
+    def get_checkpoint(self) -> bytes | None:
+        return self.checkpoint
+
+    def list_evidence(self) -> tuple[EvidenceFound, ...]:
+        return self.evidence
 
     def render_metrics(self) -> tuple[bytes, str]:
         return b"gongji_height 39\n", "text/plain; version=0.0.4; charset=utf-8"

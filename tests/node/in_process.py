@@ -12,6 +12,8 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
+from chain.certificate import SUPPORTED_VERSIONS
+from chain.clock import ClockPoint
 from chain.contract.calls import Call
 from chain.contract.member_calls import MemberApply, MemberLeave
 from chain.contract.terms import hash_terms
@@ -22,7 +24,7 @@ from node.assembly import Node
 from node.config import NodeConfig, load_config
 from node.devnet_files import Devnet, create_devnet, load_devnet
 from node.genesis_files import load_genesis
-from p2p import EventHandler, FrameReceived, MeshConfig, PeerDown, PeerUp
+from p2p import EventHandler, FrameReceived, MeshConfig, PeerDown, PeerEntry, PeerUp, load_pin
 from tests.chain.fixtures import make_terms
 
 PARAMETERS = Parameters(
@@ -39,46 +41,66 @@ Passing = Callable[[int, int, int, bytes], bytes | None]
 
 
 class Wires:
-    """Carry frames between the nodes of one process."""
+    """Carry frames between the nodes of one process, who know each other by their pins.
+
+    A node's name here is its place in the network's folder; what the nodes call each other is their own affair.
+    """
 
     def __init__(self) -> None:
         self.ends: dict[int, WireEnd] = {}
         self.cut: set[frozenset[int]] = set()
+        self.up: set[frozenset[int]] = set()
         self.passing: Passing | None = None
 
     def is_open(self, one: int, other: int) -> bool:
         """Tell whether two nodes are there and connected."""
-        return one in self.ends and other in self.ends and frozenset((one, other)) not in self.cut
+        return frozenset((one, other)) in self.up
+
+    def _may_connect(self, one: int, other: int) -> bool:
+        """Tell whether both are there, know each other, and nothing was cut."""
+        if one not in self.ends or other not in self.ends or frozenset((one, other)) in self.cut:
+            return False
+        here, there = self.ends[one], self.ends[other]
+        return there.pin in here.numbers and here.pin in there.numbers
+
+    def update(self) -> None:
+        """Connect who may connect, and separate who may not."""
+        names = sorted(self.ends)
+        for one in names:
+            for other in names:
+                pair = frozenset((one, other))
+                if one < other and pair not in self.up and self._may_connect(one, other):
+                    self.up.add(pair)
+                    for here, there in ((one, other), (other, one)):
+                        end = self.ends[there]
+                        self.ends[here].tell_up(end)
+        for pair in sorted(self.up, key=sorted):
+            one, other = sorted(pair)
+            if not self._may_connect(one, other):
+                self.up.discard(pair)
+                for here, there in ((one, other), (other, one)):
+                    if here in self.ends:
+                        self.ends[here].tell_down(there)
 
     def plug(self, end: "WireEnd") -> None:
         """Connect a node with all that are there."""
         self.ends[end.index] = end
-        for index in sorted(self.ends):
-            if index != end.index and self.is_open(index, end.index):
-                self._tell_up(index, end.index)
+        self.update()
 
     def unplug(self, index: int) -> None:
         """Take a node away; the others lose their connection to it."""
-        others = [other for other in sorted(self.ends) if other != index and self.is_open(index, other)]
         del self.ends[index]
-        for other in others:
-            self.ends[other].on_event(PeerDown(index, "unplugged"))
+        self.update()
 
     def separate(self, one: int, other: int) -> None:
         """Cut one connection."""
-        if self.is_open(one, other):
-            self.cut.add(frozenset((one, other)))
-            self.ends[one].on_event(PeerDown(other, "cut"))
-            self.ends[other].on_event(PeerDown(one, "cut"))
+        self.cut.add(frozenset((one, other)))
+        self.update()
 
     def join(self, one: int, other: int) -> None:
         """Mend one connection."""
         self.cut.discard(frozenset((one, other)))
-        self._tell_up(one, other)
-
-    def _tell_up(self, one: int, other: int) -> None:
-        for here, there in ((one, other), (other, one)):
-            self.ends[here].on_event(PeerUp(there, self.ends[there].boot_id, 1, "test"))
+        self.update()
 
     def carry(self, sender: int, receiver: int, kind: int, payload: bytes) -> bool:
         """Deliver a frame in the next turn of the loop."""
@@ -91,33 +113,60 @@ class Wires:
 
     def _deliver(self, sender: int, receiver: int, kind: int, payload: bytes) -> None:
         if self.is_open(sender, receiver):
-            self.ends[receiver].deliver(FrameReceived(sender, kind, payload))
+            self.ends[receiver].deliver(self.ends[sender], kind, payload)
 
 
 class WireEnd:
     """The network layer of one node."""
 
-    def __init__(self, wires: Wires, index: int, boot_id: bytes, on_event: EventHandler) -> None:
+    def __init__(
+        self, wires: Wires, index: int, config: MeshConfig, peers: Sequence[PeerEntry], on_event: EventHandler
+    ) -> None:
         self.wires = wires
         self.index = index
-        self.boot_id = boot_id
+        self.boot_id = config.boot_id
+        self.pin = load_pin(config.certificate_path)
         self.on_event = on_event
+        self.numbers: dict[bytes, int] = {}
+        """What this node calls the others, by pin."""
+        self.told: dict[int, int] = {}
+        """What it called those to whom it is connected, by their name here."""
         self.unreleased = 0
         """Frames that the node has not given back."""
         self.sent: list[tuple[int, int, bytes]] = []
         """(receiver, kind, payload) of what was sent to one peer."""
+        self._keep(peers)
+
+    def _keep(self, peers: Sequence[PeerEntry]) -> None:
+        self.numbers = {entry.pin: entry.index for entry in peers if entry.pin != self.pin}
+
+    def set_peers(self, peers: Sequence[PeerEntry]) -> None:
+        self._keep(peers)
+        self.wires.update()
+
+    def _find_name(self, number: int) -> int | None:
+        pins = [pin for pin, known in self.numbers.items() if known == number]
+        return next((end.index for end in self.wires.ends.values() if end.pin in pins), None)
+
+    def tell_up(self, other: "WireEnd") -> None:
+        self.told[other.index] = self.numbers[other.pin]
+        self.on_event(PeerUp(self.told[other.index], other.boot_id, 1, "test"))
+
+    def tell_down(self, name: int) -> None:
+        self.on_event(PeerDown(self.told.pop(name), "gone"))
 
     def send(self, index: int, kind: int, payload: bytes) -> bool:
         self.sent.append((index, kind, payload))
-        return self.wires.carry(self.index, index, kind, payload)
+        name = self._find_name(index)
+        return name is not None and self.wires.carry(self.index, name, kind, payload)
 
     def broadcast(self, kind: int, payload: bytes) -> int:
         others = [index for index in sorted(self.wires.ends) if index != self.index]
         return sum(self.wires.carry(self.index, index, kind, payload) for index in others)
 
-    def deliver(self, frame: FrameReceived) -> None:
+    def deliver(self, sender: "WireEnd", kind: int, payload: bytes) -> None:
         self.unreleased += 1
-        self.on_event(frame)
+        self.on_event(FrameReceived(self.numbers[sender.pin], kind, payload))
 
     def release(self, event: FrameReceived) -> None:
         self.unreleased -= 1
@@ -154,20 +203,20 @@ class Cluster:
         """Return the configuration of a node."""
         return load_config(self.devnet.get_config_path(index))
 
-    async def start(self, *indexes: int) -> None:
+    async def start(self, *indexes: int, versions: tuple[int, ...] = SUPPORTED_VERSIONS) -> None:
         """Start nodes from what is on their disks."""
         for index in indexes:
             halted: list[str] = []
             ends: list[WireEnd] = []
 
             def build(
-                config: NodeConfig,
-                genesis: Genesis,
                 mesh_config: MeshConfig,
+                peers: Sequence[PeerEntry],
                 on_event: EventHandler,
+                index: int = index,
                 ends: list[WireEnd] = ends,
             ) -> WireEnd:
-                ends.append(WireEnd(self.wires, mesh_config.index, mesh_config.boot_id, on_event))
+                ends.append(WireEnd(self.wires, index, mesh_config, peers, on_event))
                 return ends[0]
 
             node = Node(
@@ -177,6 +226,7 @@ class Cluster:
                 nonce=secrets.token_bytes(16),
                 stop=halted.append,
                 build_network=build,
+                versions=versions,
             )
             member = Member(node, ends[0], asyncio.create_task(node.pool_journal.run()))
             member.halted = halted
@@ -205,6 +255,17 @@ class Cluster:
     def get_heights(self) -> list[int]:
         """Return the heads of all that run."""
         return [member.node.ledger.height for member in self.members.values()]
+
+    def build_until(self, call: Call, key: SigningKey, *, valid_until_ms: int) -> Transaction:
+        """Sign a call that is valid until this block time."""
+        self._nonce += 1
+        return build_transaction(
+            chain_id=self.devnet.chain_id,
+            nonce=self._nonce.to_bytes(16, "big"),
+            valid_until_ms=valid_until_ms,
+            call=call,
+            key=key,
+        )
 
     def build(self, call: Call, key: SigningKey | None = None, *, seconds: int = 600) -> Transaction:
         """Sign a call that is valid for some time from now."""
@@ -250,7 +311,9 @@ async def until(is_met: Callable[[], bool], *, seconds: float = 8.0) -> None:
         await asyncio.sleep(0.005)
 
 
-def create_template(directory: Path, *, parameters: Parameters = PARAMETERS, nodes: int = 4) -> Devnet:
+def create_template(
+    directory: Path, *, parameters: Parameters = PARAMETERS, nodes: int = 4, clock: tuple[ClockPoint, ...] = ()
+) -> Devnet:
     """Create the files of a network; copies of it start from nothing."""
     return create_devnet(
         directory,
@@ -259,6 +322,7 @@ def create_template(directory: Path, *, parameters: Parameters = PARAMETERS, nod
         plans=(("demo", "pool-0", make_terms()),),
         time_ms=time.time_ns() // 1_000_000 - 3_600_000,
         parameters=parameters,
+        clock=clock,
         reveal_length=1_024,
     )
 

@@ -4,7 +4,8 @@ Blocks are executed and committed directly under a made-up certificate; everythi
 node."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
 from datetime import date
 from pathlib import Path
 from typing import TypeVar
@@ -15,6 +16,7 @@ from chain import layout
 from chain.catalogue import get_entry_by_number
 from chain.certificate import Certificate
 from chain.clock import ClockPoint, to_block_ms
+from chain.contract.appeal_tables import JUROR
 from chain.contract.claim_tables import CLAIM, CLAIM_STATUS_NAMES
 from chain.contract.custody_tables import (
     INSTRUCTION,
@@ -23,6 +25,7 @@ from chain.contract.custody_tables import (
     INSTRUCTION_STATE_NAMES,
 )
 from chain.contract.events import DepositCredited, MemberApplied, MemberReinstated
+from chain.contract.money_events import CashBooked, DepositMatched, DepositReversed
 from chain.contract.settlement_tables import PERIOD, SETTLEMENT, SettlementRecord
 from chain.contract.shares import get_balance, is_suspended
 from chain.contract.tables import (
@@ -32,6 +35,7 @@ from chain.contract.tables import (
     PLAN,
     PLAN_STATUS_NAMES,
     POOL,
+    VERSION,
     MemberRecord,
     PoolRecord,
 )
@@ -44,21 +48,40 @@ from chain.ledger import Ledger
 from chain.receipt import Receipt, receipt_codec
 from chain.state import Table
 from chain.store import Store
-from chain.transaction import Transaction, count_items
+from chain.transaction import Transaction, count_items, decode_transaction, get_call_name
 from chain.types import ZERO_HASH
 from chain.validators import Validator
+from explorer.tasks import read_tasks
 from node.demo.bank import ORDINAL_1970
 from node.demo.orders import Outcome
 from node.demo.recompute import CapFigures, ItemFigures, SettlementFigures
-from node.demo.report import CreditFigures, MemberFigures, PayoutFigures, PoolFigures, Report, RootFigures
+from node.demo.report import (
+    STORY_CALLS,
+    CreditFigures,
+    MemberFigures,
+    PayoutFigures,
+    PoolFigures,
+    Report,
+    RootFigures,
+)
 from node.demo.stage import Parcel
-from node.demo.world import BatchView, ClaimView, FirmView, InstructionView, MemberView, PlanView, World
+from node.demo.world import (
+    BatchView,
+    ClaimView,
+    FirmView,
+    InstructionView,
+    MemberView,
+    PlanView,
+    TaskView,
+    World,
+)
+from node.reader import StoreReader
 
 V = TypeVar("V", bound=msgspec.Struct)
 
 LINKS = 20_000
 """Reveals that each validator has: more blocks than any test makes."""
-OPEN_STATUSES = frozenset({"eligible", "assigned", "investigated", "approved", "noticed"})
+OPEN_STATUSES = frozenset({"eligible", "assigned", "investigated", "approved", "noticed", "recheck", "rejected"})
 ORGANISATIONS = (
     ("platform", 0),
     ("custodian", 1),
@@ -206,7 +229,12 @@ class LocalBackend:
             period=pool.settlements,
             share_index=pool.share_index,
             is_window=pool.is_window,
+            version=pool.version,
+            rules_hash=self.chain.require(VERSION, world.plan_name, pool.version).terms_hash,
+            fee_payable=pool.fee_payable,
         )
+        if world.asked_roles:
+            world.tasks = tuple(self._view_tasks(world))
         world.claims = tuple(self._view_claims())
         world.instructions = tuple(
             InstructionView(
@@ -214,6 +242,8 @@ class LocalBackend:
                 kind=INSTRUCTION_KIND_NAMES[record.kind],
                 amount=record.amount,
                 created_day=record.created_day,
+                claim=record.claim,
+                attempt=record.attempt,
             )
             for key, record in self.chain.scan(INSTRUCTION, arity=1)
             if record.state == INSTRUCTION_READY
@@ -250,6 +280,18 @@ class LocalBackend:
                     firms=firms,
                     has_certificate=record.certificate is not None,
                 )
+
+    def _view_tasks(self, world: World) -> Iterator[TaskView]:
+        """Yield the tasks as the explorer lists them."""
+        with closing(StoreReader(self.chain.store, self.chain.genesis).open_snapshot()) as snapshot:
+            for _, task in read_tasks(snapshot, world.plan_name)(None, False, 0):
+                if set(task.roles) & set(world.asked_roles):
+                    subject = bytes.fromhex(task.subject)
+                    yield TaskView(kind=task.kind, subject=subject, organisations=tuple(task.organisations))
+
+    async def find_jurors(self, case: bytes, keys: Mapping[bytes, bytes]) -> tuple[bytes, ...]:
+        read = self.chain.ledger.read
+        return tuple(sorted(member for member in keys if read(JUROR.key(member, case), JUROR.codec) is not None))
 
     def _view_member(self, key: bytes, record: MemberRecord, pool: PoolRecord) -> MemberView:
         status = MEMBER_STATUS_NAMES[record.status]
@@ -363,6 +405,7 @@ def build_report(chain: LocalChain, *, plan: str = "demo") -> Report:
         claims=claims,
         settlements=tuple(build_settlement(k, record) for k, record in enumerate(records)),
         credits=add_credits(chain),
+        calls=count_calls(chain),
         roots=(roots,),
     )
 
@@ -405,7 +448,7 @@ def build_settlement(number: int, record: SettlementRecord) -> SettlementFigures
 
 def add_credits(chain: LocalChain) -> CreditFigures:
     """Add up what the receipts of the whole chain say about credits."""
-    credited = taken = arrears = reinstated = 0
+    credited = taken = arrears = reinstated = matched = recalled = from_members = interest = 0
     for _, data in chain.store.iterate(start=layout.RECEIPT, stop=layout.prefix_end(layout.RECEIPT)):
         for event in receipt_codec.decode(data).events:
             if isinstance(event, DepositCredited):
@@ -414,4 +457,34 @@ def add_credits(chain: LocalChain) -> CreditFigures:
             elif isinstance(event, MemberReinstated):
                 arrears += event.arrears
                 reinstated += 1
-    return CreditFigures(credited=credited, taken=taken, arrears=arrears, reinstated=reinstated)
+            elif isinstance(event, DepositMatched):
+                matched += event.taken
+            elif isinstance(event, DepositReversed):
+                recalled += event.taken
+                from_members += event.taken if event.member is not None else 0
+            elif isinstance(event, CashBooked):
+                interest += event.taken
+    return CreditFigures(
+        credited=credited,
+        taken=taken,
+        arrears=arrears,
+        reinstated=reinstated,
+        matched=matched,
+        recalled=recalled,
+        recalled_from_members=from_members,
+        interest=interest,
+    )
+
+
+def count_calls(chain: LocalChain) -> dict[str, int]:
+    """Return how many transactions of each rare call succeeded."""
+    counts = dict.fromkeys(STORY_CALLS, 0)
+    start, stop = layout.TRANSACTION, layout.prefix_end(layout.TRANSACTION)
+    for key, raw in chain.store.iterate(start=start, stop=stop):
+        if not raw:
+            continue
+        name = get_call_name(decode_transaction(raw).body.call)
+        receipt = chain.store.get(layout.RECEIPT + key[len(layout.TRANSACTION) :])
+        if name in counts and receipt is not None and receipt_codec.decode(receipt).outcome == 0:
+            counts[name] += 1
+    return counts

@@ -24,7 +24,7 @@ from node.keys import KeyKind, create_key
 
 runner = CliRunner()
 DAY_MS = 86_400_000
-COMMANDS = ("keys", "genesis", "init", "start", "devnet", "demo", "tx", "status")
+COMMANDS = ("keys", "genesis", "init", "start", "devnet", "demo", "tx", "status", "bank")
 
 
 def get_help(*command: str) -> str:
@@ -70,13 +70,34 @@ def test_status_of_a_node_that_is_not_there_fails_and_says_so() -> None:
     assert "unreachable" in result.output
 
 
-@pytest.mark.parametrize("call", ["[", '["member_vanish", "AA=="]', '["member_leave", "AA=="]', '{"member_leave": 1}'])
-def test_tx_sign_refuses_a_call_that_is_none(tmp_path: Path, call: str) -> None:
+@pytest.mark.parametrize(
+    ("call", "told"),
+    [
+        ("[", "not JSON"),
+        ('{"name": "member_vanish"}', "CALL/name: must be the name of a call"),
+        ('{"name": "member_leave"}', "CALL/member: is missing"),
+        ('{"name": "member_leave", "member": "AA==", "pool": 1}', "CALL/pool: there is no such field; CALL/member"),
+        ("@no-such-file.json", "No such file"),
+    ],
+)
+@pytest.mark.parametrize("command", ["sign", "send"])
+def test_tx_refuses_a_call_that_is_none_and_says_what_is_wrong(
+    tmp_path: Path, command: str, call: str, told: str
+) -> None:
     create_key(tmp_path / "key.json", kind=KeyKind.MEMBER, owner="somebody")
-    arguments = ["tx", "sign", call, "--key", str(tmp_path / "key.json"), "--kind", "member"]
-    result = runner.invoke(app, arguments)
+    arguments = ["tx", command, call, "--key", str(tmp_path / "key.json"), "--kind", "member"]
+    result = runner.invoke(app, arguments, env={"COLUMNS": "300"})
     assert result.exit_code == EXIT_INPUT
-    assert "CALL" in result.output
+    assert told in result.output
+
+
+def test_tx_calls_shows_every_call_with_its_fields() -> None:
+    shown = runner.invoke(app, ["tx", "calls"]).output
+    assert "member_withdraw\n    member: 64 hex digits\n    amount: fen as a number" in shown
+    assert "cause: illness|accident" in shown
+    one = runner.invoke(app, ["tx", "calls", "member_leave"])
+    assert one.output == "member_leave\n    member: 64 hex digits\n"
+    assert runner.invoke(app, ["tx", "calls", "member_fly"]).exit_code == EXIT_INPUT
 
 
 def test_tx_get_refuses_what_is_no_id() -> None:

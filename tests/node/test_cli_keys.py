@@ -10,7 +10,7 @@ from node.config import load_config
 from node.devnet_files import compute_organisations
 from node.genesis_files import load_genesis
 from node.keys import KeyKind, load_key
-from node.reveal import STEP
+from node.reveal import STEP, load_reveal
 from tests.node.test_genesis_files import PLAN_TOML
 
 app = typer.Typer()
@@ -61,12 +61,23 @@ def test_consortium_comes_from_keys_to_configurations(consortium: Path) -> None:
     assert load_genesis(Path(config.genesis), chain_id=config.chain_id).name == "mutual-aid"
 
 
-def test_validator_that_genesis_does_not_name_gets_no_configuration(consortium: Path) -> None:
+def test_validator_that_genesis_does_not_name_gets_a_configuration_and_is_told_what_it_waits_for(
+    consortium: Path,
+) -> None:
     run("genesis", "build", consortium / "genesis.toml", consortium / "genesis.bin")
     init_validator(consortium / "stranger", "platform", 8_599)
-    output = run("init", consortium / "stranger", "--genesis", consortium / "genesis.bin", code=EXIT_CONFIG)
-    assert "does not name the validator" in output
-    assert not (consortium / "stranger" / "node.toml").exists()
+    output = run("init", consortium / "stranger", "--genesis", consortium / "genesis.bin")
+    assert "genesis does not name this validator" in output
+    config = load_config(consortium / "stranger" / "node.toml")
+    assert config.name.startswith("platform-")
+    assert config.listen.p2p == "127.0.0.1:8599"
+
+
+def test_next_reveal_chain_is_made_beside_the_present_one_and_its_anchor_shown(tmp_path: Path) -> None:
+    path = tmp_path / "reveal.next.json"
+    output = run("keys", "reveal", path, "--organisation", "platform", "--length", 1_024)
+    assert load_reveal(path).anchor.hex() in output
+    run("keys", "reveal", path, "--organisation", "platform", code=EXIT_CONFIG)
 
 
 def test_cards_are_shown(tmp_path: Path) -> None:

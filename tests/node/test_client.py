@@ -107,6 +107,20 @@ def test_submit_sends_the_exact_bytes_and_waits_on_the_server() -> None:
     assert result.require_success().id == transaction.tx_id
 
 
+def test_a_call_is_tried_without_a_signature() -> None:
+    seen: list[tuple[str, object]] = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        seen.append((f"{request.method} {request.url.path}", msgspec.json.decode(request.content)))
+        return answer(200, {"outcome": "failed", "code": "not_owner", "items": [], "events": [], "on_height": 7})
+
+    with open_client(handler) as client:
+        told = client.simulate(MemberLeave(member=bytes(32)), bytes(range(32)))
+    assert told["code"] == "not_owner"
+    expected = {"signer": bytes(range(32)).hex(), "call": {"name": "member_leave", "member": "00" * 32}}
+    assert seen == [("POST /v1/transactions:simulate", expected)]
+
+
 def test_a_busy_node_is_asked_again_with_the_same_bytes_after_its_retry_after(pauses: list[float]) -> None:
     bodies: list[bytes] = []
 

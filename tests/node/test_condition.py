@@ -33,6 +33,7 @@ async def test_quiet_network_is_idle_and_misses_nobody(template: Devnet, tmp_pat
             "peers_quorum": True,
             "disk_space": True,
             "voting": True,
+            "protocol_version": True,
         }
 
 

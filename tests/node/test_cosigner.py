@@ -1,6 +1,7 @@
 """Checkpoints: all validators sign the same ones, each size once, and nobody's false line gets in."""
 
 import asyncio
+import itertools
 from pathlib import Path
 
 import pytest
@@ -19,10 +20,13 @@ from chain.codec import encode
 from chain.crypto import verify
 from chain.errors import GongjiError, InvariantViolation
 from chain.types import Hash, PublicKey
-from node.cosigner import INTERVAL_MS, META_CHECKPOINT, SHARES_GAP_MS, Cosigner, build_cosigner_name
+from node.checkpoint_mark import open_mark
+from node.cosigner import INTERVAL_MS, SHARES_GAP_MS, Cosigner, build_cosigner_name
 from node.devnet_files import Devnet
 from node.wire import CHECKPOINT, CheckpointShare, checkpoint_codec
 from tests.node.in_process import Cluster, run_cluster, until
+
+_numbers = itertools.count()
 
 
 class Clocks:
@@ -34,14 +38,19 @@ class Clocks:
 class Bench:
     """A cosigner of node 0 with clocks of its own, and what it broadcast."""
 
-    def __init__(self, cluster: Cluster, index: int = 0) -> None:
+    def __init__(self, cluster: Cluster, index: int = 0, mark: Path | None = None) -> None:
         self.ledger = cluster[index].ledger
         self.clocks = Clocks(self.ledger.header.timestamp_ms)
         self.sent: list[bytes] = []
+        folder = Path(cluster.get_config(index).data_dir)
+        self.mark = open_mark(mark or folder / f"bench-{next(_numbers)}")
+        self.is_voting = True
         self.cosigner = Cosigner(
             ledger=self.ledger,
             key=cluster[index].storage.checkpoint_key,
-            own_index=index,
+            mark=self.mark,
+            peers=cluster[index].peers,
+            may_sign=lambda: self.is_voting,
             broadcast=self._broadcast,
             now_ms=lambda: self.clocks.now,
             wall_ms=lambda: self.clocks.wall,
@@ -83,11 +92,11 @@ async def test_validators_with_clocks_of_their_own_sign_the_same_blocks(template
 
 async def test_checkpoint_of_more_than_f_is_gathered_and_verifies(template: Devnet, tmp_path: Path) -> None:
     async with run_cluster(template, tmp_path / "n") as cluster:
-        assert cluster[0].get_checkpoint() is None
+        assert cluster[0].condition.get_checkpoint() is None
         await asyncio.sleep(INTERVAL_MS / 1000)
         await cluster[0].intake.submit(cluster.build_leave().raw, 5_000)
-        await until(lambda: all(cluster[index].get_checkpoint() is not None for index in range(4)), seconds=3)
-        note = cluster[0].get_checkpoint()
+        await until(lambda: all(cluster[index].condition.get_checkpoint() is not None for index in range(4)), seconds=3)
+        note = cluster[0].condition.get_checkpoint()
         assert note is not None
         origin = f"{cluster.genesis.domain}/{cluster.devnet.chain_id.hex()}"
         keys = []
@@ -105,16 +114,16 @@ async def test_checkpoint_of_more_than_f_is_gathered_and_verifies(template: Devn
 async def test_size_and_root_are_durable_before_the_checkpoint_is_sent(template: Devnet, tmp_path: Path) -> None:
     async with run_cluster(template, tmp_path / "n", 0) as cluster:
         bench = Bench(cluster)
-        stored: list[bytes | None] = []
+        stored: list[tuple[int, bytes] | None] = []
         whole = bench._broadcast
 
         def broadcast(kind: int, payload: bytes) -> int:
-            stored.append(bench.ledger.store.get(META_CHECKPOINT))
+            stored.append(open_mark(bench.mark.path).last)
             return whole(kind, payload)
 
         bench.cosigner._broadcast = broadcast
         header = bench.commit(size=7, after_ms=INTERVAL_MS)
-        assert stored == [(7).to_bytes(8, "big") + header.log_root]
+        assert stored == [(7, header.log_root)]
 
 
 @pytest.mark.parametrize(("size", "root"), [(6, b""), (7, b"r" * 32)])
@@ -122,10 +131,11 @@ async def test_falling_size_or_second_root_stops_the_node(
     size: int, root: bytes, template: Devnet, tmp_path: Path
 ) -> None:
     async with run_cluster(template, tmp_path / "n", 0) as cluster:
-        Bench(cluster).commit(size=7, after_ms=INTERVAL_MS)
-        # A restart does not forget.
+        before = Bench(cluster)
+        before.commit(size=7, after_ms=INTERVAL_MS)
+        # A restart does not forget, nor does a database that is fetched anew from the others.
         with pytest.raises(InvariantViolation):
-            Bench(cluster).commit(size=size, after_ms=3 * INTERVAL_MS, root=root)
+            Bench(cluster, mark=before.mark.path).commit(size=size, after_ms=3 * INTERVAL_MS, root=root)
 
 
 async def test_node_that_catches_up_signs_one_in_an_interval_of_its_own_clock(template: Devnet, tmp_path: Path) -> None:

@@ -13,15 +13,17 @@ from chain.genesis import Parameters
 from chain.transaction import Transaction, decode_transaction
 from chain.types import TxId
 from explorer.app import build_app
-from explorer.reader import ConsensusCondition, ReadyCondition, TransactionStatus
+from explorer.reader import ConsensusCondition, EvidenceFound, ReadyCondition, TransactionStatus
 from explorer.settings import ExplorerSettings, HttpLimits
 from node.admission import validate_admission
+from node.demo import rest_backend
 from node.demo.checks import run_checks
 from node.demo.figures import load_plan
 from node.demo.orders import Order, Outcome
 from node.demo.rest_backend import RestBackend
 from node.demo.rest_report import load_report
 from node.demo.stage import Parcel, Stage, build_cast
+from node.prepare_api import build_prepare_router
 from node.reader import StoreReader
 from node.submit_api import HeldBlob, SubmitResult, build_submit_router
 from tests.node.local_chain import LocalBackend, LocalChain, build_genesis, build_keys, build_report
@@ -41,11 +43,12 @@ class LocalNode:
 
     def build_app(self) -> httpx.ASGITransport:
         limits = HttpLimits()
+        reader = StoreReader(self.chain.store, self.chain.genesis)
         app = build_app(
-            StoreReader(self.chain.store, self.chain.genesis),
+            reader,
             self,
             settings=ExplorerSettings(software_version="0", cursor_key=bytes(32), limits=limits),
-            submit_router=build_submit_router(self, limits),
+            submit_routers=(build_submit_router(self, limits), build_prepare_router(reader)),
         )
         return httpx.ASGITransport(app=app)
 
@@ -73,6 +76,12 @@ class LocalNode:
         raise AssertionError("the demo does not ask for consensus")
 
     def get_readiness(self) -> tuple[ReadyCondition, ...]:
+        return ()
+
+    def get_checkpoint(self) -> bytes | None:
+        return None
+
+    def list_evidence(self) -> tuple[EvidenceFound, ...]:
         return ()
 
     def render_metrics(self) -> tuple[bytes, str]:
@@ -150,6 +159,34 @@ async def test_actors_play_over_rest_and_the_report_from_rest_is_the_ledger_s(tm
     assert sorted(item.amount for item in report.payouts) == sorted(item.amount for item in expected.payouts)
     assert report.pool.settlements == 3
     assert len(report.claims) > 0
+    node.chain.close()
+
+
+@pytest.mark.slow
+async def test_members_find_out_over_rest_that_they_are_jurors_and_nobody_is_told_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who judges whom is not public, so each member tries: the answers must name the jury of the ledger, whole."""
+    days = 60
+    node = open_node(tmp_path / "db", days=days)
+    transport = node.build_app()
+    cast, world = build_cast(node.chain.genesis, build_keys(), seed=6, members=300, days=days)
+    stage = Stage(node.backend, cast, world, chain_id=node.chain.chain_id, validity_ms=10 * DAY_MS)
+    while not world.juries and world.demo_day < days:
+        await stage.tick()
+    ((case, jury),) = world.juries.items()
+    backend = RestBackend([URL], plan=world.plan_name, transport=transport)
+    keys = cast.members.list_keys()
+    monkeypatch.setattr(rest_backend, "SEARCH_PER_CALL", 200)
+    assert await backend.find_jurors(case, keys) == (), "not all at once: a tick must stay short"
+    assert await backend.find_jurors(case, keys) == jury
+    assert len(jury) == 11
+    world.asked_roles = ("auditor", "juror")
+    await backend.look(world, with_members=False)
+    asked = {(task.kind, task.subject) for task in world.tasks}
+    assert ("ballot_commit", case) in asked
+    assert all(set(task.organisations) <= set(build_keys()) for task in world.tasks)
+    await backend.close()
     node.chain.close()
 
 

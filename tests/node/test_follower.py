@@ -60,6 +60,7 @@ async def test_blob_without_room_does_not_take_the_other_blobs_of_its_frame_alon
     async with run_cluster(template, tmp_path / "n", 0) as cluster:
         follower = cluster[0].follower
         follower._missing_blobs[sha256(BLOB)] = None
+        cluster[0].storage.store.write([(layout.BLOB_USE + sha256(BLOB) + sha256(b"member"), b"")])
         cluster[0].blobs._costs[1] = BYTES_MAX
         follower.keep_blobs([b"no room", BLOB, b"nor here"], 1, refuse_all)
         assert cluster[0].ledger.has_blob(sha256(BLOB)), "a committed block names it: it goes to the database"
@@ -72,11 +73,13 @@ async def test_missing_blobs_are_asked_for_in_turn(template: Devnet, tmp_path: P
     async with run_cluster(template, tmp_path / "n", 0, 1) as cluster:
         follower = cluster[0].follower
         hashes = [number.to_bytes(32, "big") for number in range(80)]
-        follower._missing_blobs.update(dict.fromkeys(hashes))
+        follower._missing_blobs.update(dict.fromkeys([*hashes, sha256(b"erased since")]))
+        cluster[0].storage.store.write([(layout.BLOB_USE + blob_hash + bytes(32), b"") for blob_hash in hashes])
         for _ in range(3):
             follower._ask_for_blobs()
         sent = [payload for _, kind, payload in cluster.members[0].end.sent if kind == BLOBS_WANTED]
         assert {blob_hash for payload in sent for blob_hash in wanted_codec.decode(payload).ids} == set(hashes)
+        assert sha256(b"erased since") not in follower._missing_blobs, "nobody names it any more: nobody is asked"
 
 
 async def test_blob_that_nobody_names_goes_after_its_time_from_pool_and_journal(

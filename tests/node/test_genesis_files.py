@@ -5,6 +5,7 @@ import pytest
 from msgspec.structs import replace
 
 from chain.codec import encode
+from chain.contract.standard_clauses import STANDARD_CLAUSES, STANDARD_EXCLUSIONS
 from chain.contract.terms import Benefit, PinnedTerms, PlanTerms, PoolTerms
 from chain.crypto import sha256
 from chain.errors import ConfigError
@@ -66,7 +67,15 @@ TERMS = PlanTerms(
         residue_to="charity",
         jury_size=11,
     ),
-    pinned=PinnedTerms(benefits=BENEFITS, waiting_days=90, claim_window_days=180, age_min_days=30, age_limit_years=60),
+    pinned=PinnedTerms(
+        benefits=BENEFITS,
+        waiting_days=90,
+        claim_window_days=180,
+        age_min_days=30,
+        age_limit_years=60,
+        clauses=STANDARD_CLAUSES,
+        exclusions=STANDARD_EXCLUSIONS,
+    ),
 )
 
 

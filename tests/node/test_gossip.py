@@ -57,7 +57,7 @@ class Room:
             send=self._send,
             admit=self._admit,
             add_body=lambda transaction: self.bodies.append(transaction.tx_id),
-            is_known=lambda tx_id: tx_id in self.known,
+            is_known=lambda transaction: transaction.tx_id in self.known,
             release=self._release,
             clock=self.clock,
         )

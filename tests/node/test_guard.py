@@ -204,3 +204,16 @@ def test_s10_guard_that_failed_to_sync_writes_nothing_more(tmp_path: Path, monke
         guard.write(make_state(4))
     assert guard.state == make_state(2)
     guard.close()
+
+
+def test_quarantine_that_began_while_it_ran_is_told_until_it_is_over(tmp_path: Path) -> None:
+    guard = make_guard(tmp_path / "guard", range(1, 3))
+    assert guard.quarantine is None
+    guard.keep_quarantine("a peer shows a signature")
+    guard.keep_quarantine("another reason, later")
+    guard.close()
+    again = open_guard(tmp_path / "guard")
+    assert again.quarantine == "a peer shows a signature"
+    again.replace(key=KEY, chain_id=CHAIN, height=Height(9))
+    again.close()
+    assert open_guard(tmp_path / "guard").quarantine is None

@@ -331,7 +331,7 @@ async def test_transaction_of_a_peer_whose_blob_was_lost_waits_outside_of_the_po
         await cluster[1].intake.put_blob(sha256(BLOB), BLOB)
         transaction = cluster.build_join(BLOB)
         await cluster[1].intake.submit(transaction.raw, 0)
-        await until(lambda: cluster[0].intake.is_known(transaction.tx_id))
+        await until(lambda: cluster[0].intake.is_known(transaction))
         assert transaction.tx_id not in cluster[0].mempool, "no block could hold it: no leader is expected to"
         await until(lambda: transaction.tx_id in cluster[0].mempool, seconds=2)
         assert len(cluster[0].intake._parked) == 0

@@ -1,6 +1,10 @@
+from pathlib import Path
+
 from prometheus_client.parser import text_string_to_metric_families
 
+from node.devnet_files import Devnet
 from node.metrics import BlockFigures, NodeMetrics
+from tests.node.in_process import run_cluster, until
 
 
 def make_metrics() -> NodeMetrics:
@@ -10,6 +14,10 @@ def make_metrics() -> NodeMetrics:
 def read(metrics: NodeMetrics) -> dict[str, float]:
     content, media_type = metrics.render()
     assert media_type.startswith("text/plain")
+    return read_rendered(content)
+
+
+def read_rendered(content: bytes) -> dict[str, float]:
     return {
         sample.name + "".join(f",{key}={value}" for key, value in sorted(sample.labels.items())): sample.value
         for family in text_string_to_metric_families(content.decode())
@@ -58,3 +66,19 @@ def test_two_nodes_in_one_process_share_nothing() -> None:
 
 def test_process_figures_are_shown() -> None:
     assert read(make_metrics())["process_resident_memory_bytes"] > 0
+
+
+async def test_node_fills_finality_sync_time_and_clock_drift(template: Devnet, tmp_path: Path) -> None:
+    async with run_cluster(template, tmp_path / "n") as cluster:
+        await cluster[1].intake.submit(cluster.build_leave().raw, 5_000)
+        await until(lambda: cluster[1].ledger.height == 2)
+        cluster[1].follower._drift_ms[3] = -1_500
+        values = read_rendered(cluster[1].condition.render_metrics()[0])
+        assert values["gongji_finality_seconds_count"] == 1, "of its own clients only"
+        for file in ("ledger", "journal", "guard", "pool"):
+            assert values[f"gongji_sync_seconds_count,file={file}"] > 0, file
+        assert values["gongji_clock_drift_seconds"] == 1.5
+        others = read_rendered(cluster[2].condition.render_metrics()[0])
+        assert others["gongji_finality_seconds_count"] == 0
+        cluster.wires.separate(1, 3)
+        assert read_rendered(cluster[1].condition.render_metrics()[0])["gongji_clock_drift_seconds"] < 1

@@ -7,7 +7,7 @@ from chain.crypto import sha256
 from chain.errors import ConfigError, StoreError
 from chain.types import Hash
 from node import reveal
-from node.reveal import STEP, RevealChain, RevealExhausted, create_reveal, load_reveal
+from node.reveal import STEP, RevealChain, RevealExhausted, RevealFiles, create_reveal, load_reveal
 
 LENGTH = 4 * STEP
 
@@ -90,3 +90,26 @@ def test_chain_file_that_was_changed_is_refused(tmp_path: Path, chain: RevealCha
     path.write_bytes(msgspec.json.encode({**stored, **values}))
     with pytest.raises(ConfigError):
         load_reveal(path)
+
+
+def test_renewed_chain_is_found_beside_the_present_one_without_a_restart(tmp_path: Path, chain: RevealChain) -> None:
+    files = RevealFiles(tmp_path / "reveal.json")
+    assert sha256(files.find_preimage(chain.anchor)) == files.anchor == chain.anchor
+    renewed = create_reveal(tmp_path / "reveal.next.json", owner="platform", length=STEP)
+    link = files.find_preimage(renewed.anchor)
+    assert sha256(link) == renewed.anchor
+    assert sha256(files.find_preimage(link)) == link
+
+
+@pytest.mark.parametrize("content", [None, b"{}"])
+def test_link_that_no_file_has_only_costs_the_turn_to_lead(
+    tmp_path: Path, chain: RevealChain, content: bytes | None
+) -> None:
+    """The node goes on to vote: a vote to renew its reveals must not stop it."""
+    files = RevealFiles(tmp_path / "reveal.json")
+    if content is not None:
+        (tmp_path / "reveal.next.json").write_bytes(content)
+        (tmp_path / "reveal.next.json").chmod(0o600)
+    with pytest.raises(RevealExhausted):
+        files.find_preimage(Hash(bytes(32)))
+    assert files.find_preimage(chain.anchor)

@@ -96,7 +96,7 @@ async def test_transaction_that_comes_after_nothing_could_be_built_does_not_wait
         await cluster[0].intake.submit(cluster.build_leave().raw, 5_000)
         leader = cluster[get_leader_index(cluster)]
         # In the pool, but no block can hold it: its blob is nowhere. Its return from the journal does this.
-        leader.mempool.add(cluster.build_join(b"nowhere"), ingress=leader.own_index, now_ms=0)
+        leader.mempool.add(cluster.build_join(b"nowhere"), ingress=leader.peers.home, now_ms=0)
         leader.runtime.on_pool_changed()
         await until(lambda: leader.runtime.state is not None and leader.runtime.state.is_build_paused)
         began = time.monotonic()

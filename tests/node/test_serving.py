@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from chain import layout
 from chain.block import hash_header
 from chain.codec import encode
 from chain.crypto import sha256
@@ -163,7 +164,8 @@ def build_missing(node: Node, transaction: Transaction) -> BlockContent:
 async def test_blobs_are_served_from_pool_and_database(template: Devnet, tmp_path: Path) -> None:
     async with run_cluster(template, tmp_path / "n", 0) as cluster:
         await cluster[0].intake.put_blob(sha256(b"held"), b"held")
-        cluster[0].ledger.put_blobs([b"kept"])
+        # As a block that names it would have kept it.
+        cluster[0].ledger.store.write([(layout.BLOB + sha256(b"kept"), b"kept")])
         wanted = encode(Wanted(ids=(sha256(b"held"), sha256(b"kept"), sha256(b"nowhere"))))
         [(_, answer)] = ask(cluster, BLOBS_WANTED, wanted)
         assert blobs_codec.decode(answer).blobs == (b"held", b"kept")

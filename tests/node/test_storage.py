@@ -7,13 +7,14 @@ import pytest
 from msgspec.structs import replace
 
 from chain.crypto import sha256
-from chain.errors import ConfigError, StoreError
+from chain.errors import ConfigError, InvariantViolation, StoreError
 from chain.genesis import Genesis
 from chain.types import Hash
 from node.config import NodeConfig, load_config
 from node.devnet_files import Devnet, load_devnet
 from node.genesis_files import load_genesis
-from node.storage import Storage, find_own_index
+from node.identities import VALIDATOR_CARD, create_validator, get_key_paths, load_validator_card
+from node.storage import Storage
 from tests.node.in_process import run_cluster
 
 
@@ -29,7 +30,7 @@ def get_config(devnet: Devnet, index: int = 0) -> NodeConfig:
 
 def test_first_start_makes_block_zero_and_resumes_without_quarantine(devnet: Devnet) -> None:
     storage = Storage(get_config(devnet, 2), load_genesis(devnet.genesis_path))
-    assert storage.own_index == 2
+    assert storage.own == storage.ledger.genesis.validators[2]
     assert storage.ledger.height == 0
     assert storage.restart.quarantine is None
     assert storage.get_last_link() == storage.ledger.genesis.validators[2].reveal_anchor
@@ -37,19 +38,28 @@ def test_first_start_makes_block_zero_and_resumes_without_quarantine(devnet: Dev
     storage.close()
 
 
-def test_key_that_genesis_does_not_name_is_refused(devnet: Devnet) -> None:
-    genesis = load_genesis(devnet.genesis_path)
-    with pytest.raises(ConfigError) as caught:
-        find_own_index(genesis, bytes(32))
-    assert caught.value.values["field"] == "keys.validator"
+def test_node_that_no_set_names_knows_itself_by_its_files(devnet: Devnet) -> None:
+    """It follows, and waits for the consortium to take it in."""
+    create_validator(devnet.directory / "node-4", organisation="auditor-1", address="127.0.0.1:9", reveal_length=1_024)
+    keys = get_key_paths(devnet.directory / "node-4")
+    folder = str(devnet.directory / "node-4")
+    config = replace(get_config(devnet), keys=keys, data_dir=f"{folder}/data", guard=f"{folder}/guard", name="new")
+    storage = Storage(config, load_genesis(devnet.genesis_path))
+    card = load_validator_card(devnet.directory / "node-4" / VALIDATOR_CARD)
+    assert (storage.own.key, storage.own.tls_pin, storage.own.organisation) == (card.key, card.tls_pin, "new")
+    assert storage.restart.quarantine is None
+    with pytest.raises(InvariantViolation):
+        storage.get_last_link()
+    storage.close()
 
 
-def test_checkpoint_key_of_another_validator_is_refused(devnet: Devnet) -> None:
+@pytest.mark.parametrize("field", ["checkpoint", "tls_certificate"])
+def test_file_of_another_validator_is_refused_by_its_name(devnet: Devnet, field: str) -> None:
     config, other = get_config(devnet, 0), get_config(devnet, 1)
-    mixed = replace(config, keys=replace(config.keys, checkpoint=other.keys.checkpoint))
+    mixed = replace(config, keys=replace(config.keys, **{field: getattr(other.keys, field)}))
     with pytest.raises(ConfigError) as caught:
         Storage(mixed, load_genesis(devnet.genesis_path))
-    assert caught.value.values["field"] == "keys.checkpoint"
+    assert caught.value.values["field"] == f"keys.{field}"
 
 
 def test_database_of_another_chain_is_refused(devnet: Devnet) -> None:

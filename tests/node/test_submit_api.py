@@ -21,6 +21,7 @@ from explorer.app import build_app
 from explorer.reader import Entry
 from explorer.settings import ExplorerSettings, HttpLimits
 from node.admission import validate_admission
+from node.prepare_api import build_prepare_router
 from node.submit_api import HeldBlob, SubmitResult, build_submit_router, parse_wait_ms
 from tests.explorer.conftest import connect
 from tests.explorer.routes import list_routes
@@ -135,7 +136,8 @@ def desk(shared_desk: Desk) -> Desk:
 def app(world: World, shared_desk: Desk) -> FastAPI:
     settings = ExplorerSettings(software_version="0", cursor_key=bytes(32), hosts=("node.test",))
     router = build_submit_router(shared_desk, settings.limits)
-    return build_app(world.reader, Condition(), settings=settings, submit_router=router)
+    routers = (router, build_prepare_router(world.reader))
+    return build_app(world.reader, Condition(), settings=settings, submit_routers=routers)
 
 
 @pytest.fixture

@@ -112,7 +112,7 @@ MINE = replace(HELLO, index=0, software="mine")
 def test_highest_common_version_is_spoken(mine: tuple[int, int], theirs: tuple[int, int], version: int) -> None:
     ours = replace(MINE, version_min=mine[0], version_max=mine[1])
     other = replace(HELLO, version_min=theirs[0], version_max=theirs[1])
-    assert validate_hello(mine=ours, theirs=other, index_pinned=2) == version
+    assert validate_hello(mine=ours, theirs=other) == version
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,6 @@ def test_highest_common_version_is_spoken(mine: tuple[int, int], theirs: tuple[i
         ({"version_min": 4, "version_max": 5}, RefusalReason.NO_COMMON_VERSION, "4 to 5 (gongji/0.1.0)"),
         ({"version_min": 0, "version_max": 0}, RefusalReason.NO_COMMON_VERSION, "I speak 1 to 3 (mine)"),
         ({"version_min": 2, "version_max": 1}, RefusalReason.NO_COMMON_VERSION, "2 to 1"),
-        ({"index": 3}, RefusalReason.WRONG_INDEX, "you claim 3, your key is that of 2"),
         ({"lane": Lane.VOTES}, RefusalReason.WRONG_LANE, "wrong lane: 0"),
         ({"lane": 9}, RefusalReason.WRONG_LANE, "wrong lane: 9"),
     ],
@@ -132,7 +131,7 @@ def test_hello_that_does_not_fit_is_refused_with_the_values(
 ) -> None:
     theirs = replace(HELLO, **change)  # type: ignore[arg-type]
     with pytest.raises(HandshakeRefusedError) as caught:
-        validate_hello(mine=MINE, theirs=theirs, index_pinned=2)
+        validate_hello(mine=MINE, theirs=theirs)
     assert caught.value.reason is reason
     assert words in caught.value.text
     assert not caught.value.is_by_peer

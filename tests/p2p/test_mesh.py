@@ -9,8 +9,8 @@ import pytest
 from p2p.config import MeshLimits, PeerEntry
 from p2p.errors import ConfigurationError, RefusalReason
 from p2p.events import FrameReceived, PeerDown, PeerUp
-from p2p.frames import KIND_HELLO, KIND_PING, KIND_REFUSE, FrameKind, Lane
-from p2p.handshake import decode_refusal, encode_hello
+from p2p.frames import KIND_PING, KIND_REFUSE, FrameKind, Lane
+from p2p.handshake import decode_refusal
 from p2p.link import WRITE_BUFFER_BYTES_MAX, WRITE_CHUNK_BYTES
 from p2p.mesh import Mesh
 from tests.p2p.certificates import make_identity
@@ -171,16 +171,17 @@ async def test_listener_with_another_key_than_pinned_is_refused(tmp_path: Path) 
         assert not impostor.get_frames()
 
 
-async def test_claimed_index_must_be_the_one_of_the_key(tmp_path: Path) -> None:
+async def test_peer_is_known_by_its_key_whatever_index_it_claims(tmp_path: Path) -> None:
+    """The set moves: two nodes at different heights may number the same validator differently."""
     a, b = make_pair(tmp_path)
-    async with running(b, is_connected=False):
-        b.mesh.set_peers([a.entry])
-        async with await dial_by_hand(b.mesh.port, a.identity) as peer:
-            await peer.send(KIND_HELLO, encode_hello(replace(a.config.build_hello(Lane.VOTES), index=7)))
-            kind, payload = await peer.receive()
-        assert kind == KIND_REFUSE
-        assert decode_refusal(payload).reason is RefusalReason.WRONG_INDEX
-        assert "you claim 7, your key is that of 0" in decode_refusal(payload).text
+    a = copy_node(a, tmp_path, index=7, listen_port=0)
+    async with running(a, b, is_connected=False):
+        a.mesh.set_peers([replace(b.entry, index=3)])
+        b.mesh.set_peers([replace(a.entry, index=5)])
+        await eventually(lambda: a.is_up(3) and b.is_up(5))
+        assert a.mesh.send(3, VOTE, b"by your number")
+        await eventually(lambda: bool(b.get_frames()))
+        assert b.get_frames()[0].index == 5
 
 
 async def test_only_the_smaller_pin_dials(tmp_path: Path) -> None:
@@ -455,13 +456,18 @@ async def test_peer_table_that_contradicts_itself_is_refused_and_changes_nothing
         [entry, entry],
         [entry, replace(entry, index=2)],
         [replace(entry, pin=b"short")],
-        [replace(entry, pin=a.identity.pin)],
-        [replace(entry, index=0)],
         [replace(entry, index=65_536)],
         [replace(entry, port=0)],
     ):
         with pytest.raises(ConfigurationError, match=r"^peers\."):
             a.mesh.set_peers(bad)
+    async with running(a, is_connected=False):
+        assert [peer.index for peer in a.mesh.get_statistics().peers] == [1]
+
+
+async def test_own_entry_is_known_by_its_pin_and_passed_over(tmp_path: Path) -> None:
+    a, b = make_pair(tmp_path)
+    a.mesh.set_peers([b.entry, replace(a.entry, index=40)])
     async with running(a, is_connected=False):
         assert [peer.index for peer in a.mesh.get_statistics().peers] == [1]
 

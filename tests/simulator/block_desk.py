@@ -12,7 +12,7 @@ from chain.certificate import Certificate, vote_message
 from chain.codec import encode
 from chain.crypto import sha256
 from chain.types import Hash, Height, View
-from chain.validators import ValidatorSet, compute_quorum
+from chain.validators import ValidatorSet, compute_quorum, find_index
 from consensus.core import compute_parent_certificate
 from consensus.effects import (
     BuildBlock,
@@ -85,6 +85,7 @@ class BlockDesk(ABC):
         self.key = ledger.compute_key(index)
         genesis = ledger.build_genesis(validators)
         self.config = ledger.build_config(self.key, genesis.content.block_hash)
+        self.pace = ledger.PACE
         self.disk = Disk(genesis, build_guard(key=self.key, chain_id=CHAIN_ID))
         self.skew_ms = world.rng.randint(-world.faults.skew_ms_max, world.faults.skew_ms_max)
         self.boots = 0
@@ -113,6 +114,22 @@ class BlockDesk(ABC):
     @property
     def wall_ms(self) -> int:
         return self.world.wall_ms(self.skew_ms)
+
+    # --- names: a node has the same one for ever, a validator an index in each set
+
+    def find_index(self, name: int) -> int:
+        """Return how my core calls a node now: its index, or n and more for one that is no member."""
+        if self.state is None:
+            return name
+        index = find_index(self.state.validators, ledger.compute_key(name))
+        return self.state.n + name if index is None else index
+
+    def find_name(self, index: int) -> int:
+        """Return which node my core means."""
+        if self.state is None or index >= self.state.n:
+            return index - (0 if self.state is None else self.state.n)
+        key = self.state.validators[index].key
+        return next(node.index for node in self.world.nodes if ledger.compute_key(node.index) == key)
 
     @abstractmethod
     def feed(self, event: Event) -> None:
@@ -254,7 +271,7 @@ class BlockDesk(ABC):
             self.pool.pop(item[0], None)
         self.feed(
             Committed(
-                head=ledger.build_head_info(self.head),
+                head=ledger.build_head_info(self.head, self.pace),
                 has_transactions=bool(self.pool),
                 now_ms=self.world.now_ms,
                 wall_ms=self.wall_ms,
@@ -298,7 +315,7 @@ class BlockDesk(ABC):
     def _catch_up(self, order: CatchUp) -> None:
         if self.is_syncing:
             return
-        boots, peer = self.boots, self.world.nodes[order.peer]
+        boots, peer = self.boots, self.world.nodes[self.find_name(order.peer)]
 
         def pull() -> None:
             if self.boots != boots or self.state is None:
@@ -326,6 +343,7 @@ class BlockDesk(ABC):
             height=Height(certificate.height),
             view=View(certificate.view),
             block_hash=Hash(certificate.block_hash),
+            version=self.head.get_version(certificate.height),
         )
         good = {
             index

@@ -89,7 +89,8 @@ class Cluster:
         for index in range(n + spare):
             kind = Puppet if index in liars else honest
             node = kind(self.world, index, validators)
-            node.config = replace(node.config, tenure=1_000_000, idle_interval_ms=1_000_000_000)
+            node.config = replace(node.config, tenure=1_000_000)
+            node.pace = replace(node.pace, idle_interval_ms=1_000_000_000)
             self.nodes.append(node)
         self.world.nodes = list(self.nodes)
         self.honest = [node for node in self.nodes if node.is_honest]
@@ -130,7 +131,7 @@ class Cluster:
             for place, mail in enumerate(self.world.mail):
                 if self._matches(mail, kind, to, source, view):
                     del self.world.mail[place]
-                    self.nodes[mail.target].receive(self.index_at(mail.target, mail.source), mail.message)
+                    self.nodes[mail.target].receive(mail.source, mail.message)
                     self.settle()
                     break
             else:
@@ -166,12 +167,8 @@ class Cluster:
         return not isinstance(mail.message, Status) and get_view(mail.message) == view
 
     def index_at(self, observer: int, name: int) -> int:
-        """Return the index of a node in the set that the observer is in; out of range for a stranger."""
-        key = ledger.compute_key(name)
-        for index, validator in enumerate(self.state(observer).validators):
-            if validator.key == key:
-                return index
-        return self.n + 1
+        """Return the index of a node in the set that the observer is in; out of range for a guest."""
+        return self.nodes[observer].find_index(name)
 
     def submit(self, *words: bytes, to: Sequence[int] | None = None) -> tuple[Item, ...]:
         """Put transactions into pools."""
@@ -227,7 +224,7 @@ class Cluster:
     def inject(self, to: Sequence[int], name: int, message: Message) -> None:
         """Hand a message of a liar to some nodes."""
         for target in to:
-            self.nodes[target].receive(self.index_at(target, name), message)
+            self.nodes[target].receive(name, message)
             self.settle()
 
     def vote(

@@ -13,7 +13,7 @@ from chain.codec import encode
 from chain.crypto import sha256
 from chain.types import ZERO_HASH, ChainId, Hash, Height, PublicKey, Signature, View
 from chain.validators import SkipTable, Validator, ValidatorSet, hash_validators, update_skips
-from consensus.config import Config
+from consensus.config import Config, Pace
 from consensus.events import BlockContent, HeadInfo
 from consensus.messages import Item
 
@@ -23,7 +23,10 @@ SKIP_TENURES = 2
 IDLE_MS = 1_000
 D_PAST_MS = 10_000
 D_FUTURE_MS = 1_000
+PACE = Pace(idle_interval_ms=IDLE_MS)
 SWAP = sha256(b"swap the first validator")
+ADD, REMOVE, UPGRADE = b"+set", b"-set", b"^ver"
+"""How the ids of toy transactions of government begin; see `build_change` and `build_upgrade`."""
 EPOCH_MS = 1_700_000_000_000
 """Wall time at the start of a simulation."""
 
@@ -67,18 +70,23 @@ def build_config(key: PublicKey, genesis_hash: Hash) -> Config:
         genesis_hash=genesis_hash,
         key=key,
         tenure=TENURE,
-        idle_interval_ms=IDLE_MS,
         verify=verify,
     )
 
 
-class StoredBlock(Struct, frozen=True):
+class StoredBlock(Struct, frozen=True, kw_only=True):
     """A block with its certificate and what follows from the state after it."""
 
     content: BlockContent
     certificate: Certificate
     validators_head: ValidatorSet
     validators: ValidatorSet
+    changes: int = 0
+    """Changes of the set so far."""
+    upgrade: tuple[int, int] = (1, 0)
+    """(version, from which height on)."""
+    version_before: int = 1
+    """The version below that height."""
     skips_before: SkipTable
     """The table that held at this block."""
     skips: SkipTable
@@ -87,6 +95,11 @@ class StoredBlock(Struct, frozen=True):
     @property
     def height(self) -> int:
         return self.content.header.height
+
+    def get_version(self, height: int) -> int:
+        """The version of a height, as scheduled after this block."""
+        version, since = self.upgrade
+        return version if height >= since else self.version_before
 
     @property
     def embedded_view(self) -> View:
@@ -124,7 +137,7 @@ def build_genesis(validators: ValidatorSet) -> StoredBlock:
     )
 
 
-def build_head_info(stored: StoredBlock) -> HeadInfo:
+def build_head_info(stored: StoredBlock, pace: Pace = PACE) -> HeadInfo:
     return HeadInfo(
         certificate=stored.certificate,
         embedded_view=stored.embedded_view,
@@ -132,7 +145,9 @@ def build_head_info(stored: StoredBlock) -> HeadInfo:
         validators_head=stored.validators_head,
         validators=stored.validators,
         skips=stored.skips,
-        version=1,
+        pace=pace,
+        version=stored.get_version(stored.height + 1),
+        version_head=stored.content.header.version,
     )
 
 
@@ -151,7 +166,7 @@ def build_content(
 ) -> BlockContent:
     """Build and execute a block."""
     header = Header(
-        version=1,
+        version=parent.get_version(parent.height + 1),
         height=parent.height + 1,
         parent_hash=parent.content.block_hash,
         timestamp_ms=timestamp_ms,
@@ -167,12 +182,43 @@ def build_content(
     return BlockContent(block_hash=hash_header(header), header=header, parent_certificate=certificate, items=items)
 
 
+def build_change(tag: bytes, name: int, number: int) -> Item:
+    """The toy transaction that adds (ADD) or removes (REMOVE) a validator, if `number` changes were before it."""
+    return tag + name.to_bytes(4, "big") + number.to_bytes(24, "big"), bytes(64)
+
+
+def build_upgrade(version: int, height: int) -> Item:
+    """The toy transaction that schedules a protocol version."""
+    return UPGRADE + version.to_bytes(4, "big") + height.to_bytes(24, "big"), bytes(64)
+
+
 def compute_next_validators(parent: StoredBlock, items: tuple[Item, ...]) -> ValidatorSet:
-    """Return the set after a block: the toy transaction SWAP puts a new validator in the place of the
-    first."""
+    """Return the set after a block, by at most one change; the toy transaction SWAP, which no real one may do,
+    puts a new validator in the place of the first."""
     if any(item[0] == SWAP for item in items):
         return (build_validator(len(parent.validators)), *parent.validators[1:])
-    return parent.validators
+    change = find_change(parent, items)
+    if change is None:
+        return parent.validators
+    validator = build_validator(int.from_bytes(change[4:8], "big"))
+    kept = tuple(item for item in parent.validators if item != validator)
+    return (*kept, validator) if change.startswith(ADD) else kept
+
+
+def find_change(parent: StoredBlock, items: tuple[Item, ...]) -> bytes | None:
+    """Return the one change of the set that these items bring about; its turn must have come."""
+    for item in items:
+        if item[0].startswith((ADD, REMOVE)) and int.from_bytes(item[0][8:], "big") == parent.changes:
+            return item[0]
+    return None
+
+
+def compute_upgrade(parent: StoredBlock, items: tuple[Item, ...]) -> tuple[int, int]:
+    """Return the scheduled upgrade after a block."""
+    for item in items:
+        if item[0].startswith(UPGRADE):
+            return int.from_bytes(item[0][4:8], "big"), int.from_bytes(item[0][8:], "big")
+    return parent.upgrade
 
 
 def find_fault(parent: StoredBlock, content: BlockContent) -> str | None:
@@ -180,6 +226,10 @@ def find_fault(parent: StoredBlock, content: BlockContent) -> str | None:
     header = content.header
     if header.height != parent.height + 1 or header.parent_hash != parent.content.block_hash:
         return "not the child of the head"
+    if header.version != parent.get_version(header.height):
+        return "version"
+    if header.next_validators_hash != hash_validators(compute_next_validators(parent, content.items)):
+        return "next validators"
     if header.timestamp_ms <= parent.content.header.timestamp_ms:
         return "timestamp"
     if not content.items and header.timestamp_ms < parent.content.header.timestamp_ms + IDLE_MS:
@@ -212,6 +262,9 @@ def apply_block(parent: StoredBlock, content: BlockContent, certificate: Certifi
         certificate=certificate,
         validators_head=parent.validators,
         validators=compute_next_validators(parent, content.items),
+        changes=parent.changes + (find_change(parent, content.items) is not None),
+        upgrade=compute_upgrade(parent, content.items),
+        version_before=parent.get_version(content.header.height),
         skips_before=parent.skips,
         skips=skips,
     )

@@ -75,6 +75,16 @@ class Liar(Node):
         self.shunned = world.rng.randrange(len(validators))
         world.after(100, self._tick)
 
+    @property
+    def seat(self) -> int:
+        """The index that it signs under: its own; outside the set, one that is another's or nobody's."""
+        own = None if self.state is None else self.state.own_index
+        return self.index if own is None else own
+
+    @property
+    def version(self) -> int:
+        return 1 if self.state is None else self.state.head.version
+
     def sign(self, message: OwnMessage) -> OwnMessage:
         return attach_signature(message, ledger.sign(self.key, get_signed_bytes(message, CHAIN_ID)))
 
@@ -117,14 +127,14 @@ class Liar(Node):
         rng = self.world.rng
         if Lie.DEAF_EAR in self.lies and to == self.shunned:
             return None
-        if isinstance(message, Proposal) and message.signer == self.index:
+        if isinstance(message, Proposal) and message.signer == self.seat:
             if Lie.MUTE_LEADER in self.lies:
                 return None
             if Lie.BAD_BLOCK in self.lies:
                 return self._break(message)
             if Lie.EQUIVOCATE in self.lies and to % 2 and message.body.height == self.head.height + 1:
                 return self._fork(message)
-        if isinstance(message, ViewChange) and message.signer == self.index and Lie.HIDE in self.lies:
+        if isinstance(message, ViewChange) and message.signer == self.seat and Lie.HIDE in self.lies:
             body = replace(message.body, prepared_hash=ZERO_HASH)
             return self.sign(replace(message, body=body, prepared=None))
         if isinstance(message, Status) and Lie.STATUS in self.lies:
@@ -168,8 +178,8 @@ class Liar(Node):
     def _propose(self, content: BlockContent, view: int) -> Proposal:
         height = content.header.height
         return Proposal(
-            body=VoteBody(version=1, height=height, view=view, block_hash=content.block_hash),
-            signer=self.index,
+            body=VoteBody(version=self.version, height=height, view=view, block_hash=content.block_hash),
+            signer=self.seat,
             signature=UNSIGNED,
             header=content.header,
             parent_certificate=content.parent_certificate,
@@ -197,8 +207,8 @@ class Liar(Node):
             return  # or two of this kind would answer each other for ever
         self.agreed.append(body)
         for vote in (
-            Prepare(body=body, signer=self.index, signature=UNSIGNED),
-            Commit(body=body, signer=self.index, signature=UNSIGNED),
+            Prepare(body=body, signer=self.seat, signature=UNSIGNED),
+            Commit(body=body, signer=self.seat, signature=UNSIGNED),
         ):
             target = self.world.rng.randrange(len(self.world.nodes))
             self.world.send(self.index, self.world.rng.choice((None, target)), self.sign(vote))
@@ -237,14 +247,14 @@ class Liar(Node):
             raise AssertionError("a dead node says nothing")
         certificate = self.state.head_certificate
         body = ViewChangeBody(
-            version=1,
+            version=self.version,
             height=self.state.height,
             view=view,
             certificate_hash=hash_certificate(certificate),
             prepared_hash=hash_prepared(prepared),
         )
         return self.sign(
-            ViewChange(body=body, signer=self.index, signature=UNSIGNED, certificate=certificate, prepared=prepared)
+            ViewChange(body=body, signer=self.seat, signature=UNSIGNED, certificate=certificate, prepared=prepared)
         )
 
     def _lead_astray(self) -> None:
@@ -256,7 +266,7 @@ class Liar(Node):
         heard = [item for item in self.heard if isinstance(item, ViewChange)]
         views = [item.body.view for item in heard if item.body.height == state.height] or [state.view + 1]
         view = View(rng.choice(views))
-        if rules.get_leader(state, view) != self.index:
+        if rules.get_leader(state, view) != self.seat:
             return
         chosen: dict[int, ViewChange] = {}
         for item in heard:
@@ -264,23 +274,23 @@ class Liar(Node):
                 chosen[item.signer] = item
         own = self._build_view_change(view, None)
         if isinstance(own, ViewChange):
-            chosen[self.index] = own
+            chosen[self.seat] = own
         if rng.random() < 0.3:
             stripped = [replace(item, prepared=None) for item in chosen.values()]
             chosen = {item.signer: item for item in stripped}
         listed = tuple(chosen[signer] for signer in sorted(chosen))[: state.quorum + rng.randint(-1, 1)]
         body = NewViewBody(
-            version=1,
+            version=self.version,
             height=state.height,
             view=view,
             view_change_hashes=tuple(hash_view_change(item) for item in listed),
         )
-        new_view = NewView(body=body, signer=self.index, signature=UNSIGNED, view_changes=listed)
+        new_view = NewView(body=body, signer=self.seat, signature=UNSIGNED, view_changes=listed)
         self._shout(self.sign(new_view))
         content = self.build_content(((sha256(b"%d" % rng.getrandbits(64)), bytes(64)),))
         self.contents[content.block_hash] = content
         self._shout(self.sign(self._propose(content, view)))
-        self._agree(VoteBody(version=1, height=state.height, view=view, block_hash=content.block_hash))
+        self._agree(VoteBody(version=self.version, height=state.height, view=view, block_hash=content.block_hash))
 
     def _tamper(self, message: Message) -> Message:
         """Change what a message carries, or its body, without the signer's consent."""
@@ -288,7 +298,7 @@ class Liar(Node):
         match message:
             case Proposal():
                 items = (*message.items[1:], (sha256(b"x"), bytes(64)))
-                return rng.choice((replace(message, items=items), replace(message, signer=self.index)))
+                return rng.choice((replace(message, items=items), replace(message, signer=self.seat)))
             case ViewChange():
                 fake = Certificate(height=1, view=0, block_hash=Hash(bytes(32)), votes=())
                 return rng.choice((replace(message, prepared=None), replace(message, certificate=fake)))

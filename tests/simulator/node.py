@@ -6,6 +6,7 @@ synced by then is gone. What it signs goes through the real guard rules.
 
 from chain.crypto import sha256
 from chain.types import Signature
+from chain.validators import ValidatorSet
 from consensus.core import begin, step
 from consensus.effects import (
     CancelTimer,
@@ -84,7 +85,7 @@ class Node(BlockDesk):
             if isinstance(item, KeepBlock):
                 self.contents[item.content.block_hash] = item.content
         start = Start(
-            head=ledger.build_head_info(self.head),
+            head=ledger.build_head_info(self.head, self.pace),
             restored=restored,
             boot_id=sha256(b"boot %d %d" % (self.index, self.boots))[:16],
             nonce=sha256(b"nonce %d %d" % (self.index, self.boots))[:16],
@@ -109,11 +110,21 @@ class Node(BlockDesk):
     # --- what the world does to it
 
     def receive(self, peer: int, message: Message) -> None:
-        self.feed(Received(peer, message, self.world.now_ms, self.wall_ms))
+        """Take a message from a node, by its name."""
+        self.feed(Received(self.find_index(peer), message, self.world.now_ms, self.wall_ms))
 
     def on_link(self, peer: int, *, is_up: bool) -> None:
         now, wall = self.world.now_ms, self.wall_ms
-        self.feed(PeerUp(peer, now, wall) if is_up else PeerDown(peer, now, wall))
+        index = self.find_index(peer)
+        self.feed(PeerUp(index, now, wall) if is_up else PeerDown(index, now, wall))
+
+    def _tell_links(self, before: ValidatorSet) -> None:
+        """After a change of the set: say again who is connected, by the names of now."""
+        if self.state is None or self.state.validators == before:
+            return
+        for node in self.world.nodes:
+            if self.world.is_linked(self.index, node.index):
+                self.events.append(PeerUp(self.find_index(node.index), self.world.now_ms, self.wall_ms))
 
     def add_transaction(self, item: Item) -> None:
         if any(item in stored.content.items for stored in self.disk.chain[-50:]):
@@ -139,8 +150,10 @@ class Node(BlockDesk):
         self.is_running = True
         while self.events and self.state is not None:
             event = self.events.popleft()
+            before = self.state.validators
             self.state, effects = step(self.state, event)
             self._guarded(effects)
+            self._tell_links(before)
         self.is_running = False
 
     def _guarded(self, effects: Effects) -> None:
@@ -163,7 +176,7 @@ class Node(BlockDesk):
     def _execute(self, effects: Effects) -> None:
         signed = self._persist(effects.persist)
         for send in effects.send:
-            self.send(send.to, send.message)
+            self.send(None if send.to is None else self.find_name(send.to), send.message)
         if effects.commit is not None:
             self.pending = Pending(effects.commit)
             self._try_commit()

@@ -134,6 +134,7 @@ class Story:
 
     def _disturb(self, chaos_ms: int) -> None:
         """Cut links, deafen ears and kill nodes, until it is over."""
+        everybody = len(self.nodes)
 
         def act() -> None:
             if not self.is_chaotic:
@@ -146,17 +147,17 @@ class Story:
                         node.crash()
                         world.after(rng.randint(10, 4_000), lambda: None if node.is_alive else node.boot())
                 case 2 | 3:
-                    a, b = rng.randrange(self.n), rng.randrange(self.n)
+                    a, b = rng.randrange(everybody), rng.randrange(everybody)
                     if a != b:
                         world.set_link(a, b, is_up=False)
                         world.after(rng.randint(50, 5_000), lambda: world.set_link(a, b, is_up=True))
                 case 4:
-                    a, b = rng.randrange(self.n), rng.randrange(self.n)
+                    a, b = rng.randrange(everybody), rng.randrange(everybody)
                     world.blocked.add((a, b))
                     world.after(rng.randint(50, 5_000), lambda: world.blocked.discard((a, b)))
                 case 5:
-                    side = [index for index in range(self.n) if rng.random() < 0.5]
-                    pairs = [(a, b) for a in side for b in range(self.n) if b not in side]
+                    side = [index for index in range(everybody) if rng.random() < 0.5]
+                    pairs = [(a, b) for a in side for b in range(everybody) if b not in side]
                     for a, b in pairs:
                         world.set_link(a, b, is_up=False)
 
@@ -176,8 +177,8 @@ class Story:
         self.is_chaotic = False
         self.world.faults = CALM
         self.world.blocked.clear()
-        for a in range(self.n):
-            for b in range(a + 1, self.n):
+        for a in range(len(self.nodes)):
+            for b in range(a + 1, len(self.nodes)):
                 self.world.set_link(a, b, is_up=True)
         for node in self.nodes:
             if not node.is_alive:

@@ -13,6 +13,8 @@ from msgspec.structs import replace
 
 from chain.codec import Codec
 from chain.contract import beacon, claim_draw, claim_due, claim_notice, due
+from chain.contract.calls import ReviewCall
+from chain.contract.claim_bills import compute_bill_root
 from chain.contract.claim_calls import (
     AssessorAccept,
     CertificateAttach,
@@ -32,6 +34,7 @@ from chain.contract.claim_report import (
     apply_report_reveal,
     hash_report,
 )
+from chain.contract.claim_rules import apply_review_call
 from chain.contract.claim_status import get_active
 from chain.contract.claim_tables import BEACON, CLAIM, ClaimRecord, DrawnFirm
 from chain.contract.context import DAY_MS, Context, compute_day_start_ms
@@ -56,6 +59,7 @@ from chain.contract.tables import (
     VersionRecord,
 )
 from chain.contract.terms import hash_terms, load_terms
+from chain.contract.version_tables import count_pinned
 from chain.errors import Refusal
 from chain.genesis import Parameters
 from chain.state import Overlay, PoolKey, PoolTree
@@ -134,7 +138,7 @@ def build_record(record_type: type[R], **fields: object) -> R:
         if field.name in fields:
             values.append(fields[field.name])
             continue
-        for empty in (0, None, ZERO_HASH, (), False, (0, 0), 1, "none"):
+        for empty in (0, None, ZERO_HASH, (), False, (0, 0), 1, "none", 10):
             try:
                 values.append(msgspec.convert(empty, field.type))
             except msgspec.ValidationError:
@@ -183,7 +187,12 @@ class ClaimWorld:
             for order, name in enumerate(names):
                 group = next(group for its_name, _, group in organisations if its_name == name)
                 record = OrganisationRecord(
-                    role=role, order=order, group=group, key=name_hash("key", name), recovery_key=ZERO_HASH
+                    role=role,
+                    order=order,
+                    group=group,
+                    key=name_hash("key", name),
+                    recovery_key=ZERO_HASH,
+                    left_day=0,
                 )
                 self.state.put(ORGANISATION, record, name)
                 signer = SignerRecord(organisation=name, role=role, order=order)
@@ -207,9 +216,11 @@ class ClaimWorld:
         self.state.put(POOL, pool, PLAN_NAME, 0)
         self.put_period(0, PERIOD_OPEN, ())
 
-    def put_period(self, period: int, status: int, claims: tuple[bytes, ...]) -> None:
+    def put_period(self, period: int, status: int, claims: tuple[bytes, ...], confirmer: str | None = None) -> None:
         """Write a period as far as claims read it."""
-        record = build_record(PeriodRecord, status=status, notice_day=self.today, claims=claims)
+        record = build_record(
+            PeriodRecord, status=status, notice_day=self.today, claims=claims, confirmer=confirmer, cosigner=None
+        )
         self.state.put(PERIOD, record, PLAN_NAME, 0, period)
 
     def add_member(self, name: str, **changes: object) -> bytes:
@@ -231,6 +242,7 @@ class ClaimWorld:
         }
         member = build_record(MemberRecord, **{**fields, **changes})
         self.state.put(MEMBER, member, member_id)
+        count_pinned(self.state, PLAN_NAME, member.version, 1)
         pool = self.state.require(POOL, PLAN_NAME, 0)
         money = 5_000 if member.is_leaf else 0
         pool = replace(pool, cash=pool.cash + money, tree_money=pool.tree_money + money, entered=pool.entered + 1)
@@ -263,9 +275,10 @@ class ClaimWorld:
         """Return a member."""
         return self.state.require(MEMBER, member_id)
 
-    def build_seat(self, organisation: str) -> DrawnFirm:
+    def build_seat(self, organisation: str, *, is_replaced: bool = False) -> DrawnFirm:
         """Build a seat as the draw gives it."""
-        return build_record(DrawnFirm, organisation=organisation, drawn_day=self.today, commit_hash=None)
+        seat = build_record(DrawnFirm, organisation=organisation, drawn_day=self.today, commit_hash=None)
+        return replace(seat, is_replaced=is_replaced)
 
     def list_firms(self, claim_id: bytes) -> list[str]:
         """Return the firms that hold a seat on a claim."""
@@ -311,7 +324,7 @@ class ClaimWorld:
                 self.state,
                 PLAN_NAME,
                 day=self.today,
-                kinds=((due.CLAIM_KIND_MIN, due.KIND_MAX),),
+                kinds=((due.CLAIM_KIND_MIN, due.CLAIM_KIND_MIN + 29),),
                 position=0,
                 budget=1_000,
                 run_one=run_one,
@@ -341,6 +354,7 @@ class ClaimWorld:
             "bill_tags": (),
             "asked_row": ROW_SEVERE,
             "payee_kind": 0,
+            "heir": None,
         }
         signer = str(changes.pop("signer", member))
         call = msgspec.convert(
@@ -379,9 +393,17 @@ class ClaimWorld:
         call = self.build_reveal(claim_id, firm, **changes)
         apply_report_reveal(self.state, self.build_context(firm), call)
 
-    def certify(self, claim_id: bytes, signer: str = "clinic", source: int = 0, document: str = "record") -> None:
-        """Attach a certificate."""
-        call = CertificateAttach(claim=claim_id, source=source, document_hash=name_hash(document))
+    def certify(
+        self,
+        claim_id: bytes,
+        signer: str = "clinic",
+        source: int = 0,
+        document: str = "record",
+        bills: tuple[bytes, ...] | None = None,
+    ) -> None:
+        """Attach a certificate, over the claim's bills unless others are named."""
+        bill_root = compute_bill_root(self.get_claim(claim_id).bill_tags if bills is None else bills)
+        call = CertificateAttach(claim=claim_id, source=source, document_hash=name_hash(document), bill_root=bill_root)
         apply_certificate_attach(self.state, self.build_context(signer), call)
 
     def decide(
@@ -400,6 +422,18 @@ class ClaimWorld:
     def confirm(self, signer: str, *claim_ids: bytes) -> tuple[int, ...]:
         """Confirm claims; return the outcome of each."""
         return apply_claim_confirm(self.state, self.build_context(signer), ClaimConfirm(items=claim_ids))
+
+    def act(self, signer: str, call: ReviewCall) -> TxId:
+        """Make any other call on a claim, whole or not at all; return the transaction's id."""
+        context = self.build_context(signer)
+        mark, count = self.state.savepoint(), len(self.events)
+        try:
+            apply_review_call(self.state, context, call)
+        except Refusal:
+            self.state.rollback(mark)
+            del self.events[count:]
+            raise
+        return context.tx_id
 
     # --- parts of the path ---
 

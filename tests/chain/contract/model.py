@@ -293,8 +293,8 @@ class Model:
 
     def _end_waiting(self, person: Person, name: str) -> None:
         if self.is_winding:
-            return
-        if self.is_window:
+            self._exit(person, "left")
+        elif self.is_window:
             person.status = "queued"
             self.queue.append(("enter", name))
         else:
@@ -315,10 +315,12 @@ class Model:
             if act == "exit" and person.status == "leaving":
                 self._exit(person, "left")
             elif act == "enter" and person.status == "queued":
-                if self.is_winding:
-                    person.status = "sharing" if person.is_leaf else "verified"
-                else:
+                if not self.is_winding:
                     self._enter(person)
+                elif person.is_leaf:
+                    person.status = "sharing"
+                else:
+                    self._exit(person, "left")
         self.queue.clear()
 
     # --- the charge ---

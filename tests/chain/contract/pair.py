@@ -7,6 +7,7 @@ from chain.contract.settlement_tables import PERIOD_COMPUTED, SETTLEMENT
 from chain.contract.shares import compute_shares_paid, get_balance, is_covered, is_lapsed, is_suspended
 from chain.contract.tables import MEMBER_STATUS_NAMES, PLAN_WIND_DOWN
 from chain.contract.terms import PlanTerms
+from chain.contract.wind_tables import is_pool_closed
 from tests.chain.contract.model import Cost, Model, ModelTerms, Person
 from tests.chain.contract.world import PLAN_NAME, START_DAY, World
 
@@ -107,6 +108,8 @@ class Pair:
         expected = self._expect_active(name)
         if expected == SUCCESS and self.model.people[name].weight == weight:
             expected = ALREADY
+        elif expected == SUCCESS and self.model.is_winding:
+            expected = REFUSED_PLAN
         assert outcome.number == expected, outcome
         if expected == SUCCESS:
             self.model.reweigh(name, weight)
@@ -173,6 +176,11 @@ class Pair:
         for _ in range(days):
             self.world.advance(1)
             self.model.start_day()
+
+    @property
+    def is_closed(self) -> bool:
+        """Tell whether the pool pays everybody out: that the model does not know (test_wind_down.py does)."""
+        return is_pool_closed(self.world.state, PLAN_NAME, 0)
 
     # --- comparing ---
 

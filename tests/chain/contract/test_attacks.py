@@ -38,6 +38,8 @@ from chain.contract.tables import (
     POOL,
 )
 from chain.contract.terms import BENEFIT_FEN_MAX, UNITS_FEN_MAX, WEIGHT_MAX, Benefit, validate_terms
+from chain.contract.wind_down import begin_wind_down
+from chain.contract.wind_tables import CAUSE_VOTE
 from chain.errors import ConfigError, StoreError
 from chain.types import FEN_MAX
 from tests.chain.contract.claim_world import ClaimWorld
@@ -224,7 +226,7 @@ def test_a_new_year_in_a_wind_down_can_cost_its_whole_cap_before_its_first_settl
     member = world.join("a", 19_000)
     state = world.state
     state.put(POOL, replace(world.pool, share_index=100, tree_money=18_900, carry=100, collected=100), PLAN_NAME, 0)
-    state.put(PLAN, replace(world.plan, status=PLAN_WIND_DOWN, wind_day=world.today), PLAN_NAME)
+    begin_wind_down(state, world.context("vote"), PLAN_NAME, cause=CAUSE_VOTE, by="vote")
     key = world.member(member).key
     assert world.call(key, MemberWithdraw(member=member, amount=201)).number == number_of("balance_too_low")
     world.advance_to(new_year)

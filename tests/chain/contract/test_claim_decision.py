@@ -247,11 +247,18 @@ def test_a_silent_platform_and_two_silent_auditors_leave_it_to_the_concurring_re
     assert raised == [1, 2, 3]
 
 
+def test_a_decision_cites_clauses_of_the_rules_that_the_member_pinned(world: ClaimWorld) -> None:
+    claim_id = world.investigate()
+    assert world.refused(lambda: world.decide(claim_id, clauses=("99.9",))) == "clause_unknown"
+    assert world.refused(lambda: world.decide(claim_id, is_approved=False, clauses=("99.9",))) == "clause_unknown"
+    world.decide(claim_id, clauses=())
+
+
 def test_silence_over_reports_that_found_nothing_rejects_with_their_clauses(world: ClaimWorld) -> None:
-    claim_id = world.investigate(finding=0, clauses=("6.6",))
+    claim_id = world.investigate(finding=0, clauses=("5.1",))
     world.advance(35)
     claim = world.get_claim(claim_id)
-    assert (claim.status, claim.clauses, claim.decided_by) == (CLAIM_REJECTED, ("6.6",), None)
+    assert (claim.status, claim.clauses, claim.decided_by) == (CLAIM_REJECTED, ("5.1",), None)
 
 
 def test_silence_over_three_different_reports_rejects_for_want_of_a_majority(world: ClaimWorld) -> None:

@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from chain.catalogue import get_entry
-from chain.contract import beacon, claim_draw
+from chain.contract import beacon, claim_draw, claim_roster
 from chain.contract.claim_events import FirmAccepted, FirmDrawn, FirmReplaced
 from chain.contract.claim_status import DUE_ACCEPT, DUE_COMMIT
 from chain.contract.claim_tables import BEACON, CLAIM_ASSIGNED, CLAIM_ELIGIBLE, CLAIM_EXPIRED
@@ -89,7 +89,7 @@ def test_two_different_firms_of_the_roster_are_drawn_and_the_receipt_lets_anybod
     world.advance(1)
     events = [event for event in world.events if isinstance(event, FirmDrawn)]
     assert [event.organisation for event in events] == world.list_firms(claim_id)
-    choices = claim_draw.list_choices(world.state, before, 2)
+    choices = claim_roster.list_choices(world.state, before, 2)
     assert len(choices) == 6
     number = beacon.draw(Hash(events[0].value), purpose="assessors-0-2", subject=claim_id, bound=len(choices))
     assert list(choices[number]) == world.list_firms(claim_id)
@@ -129,7 +129,7 @@ def test_every_pair_of_firms_is_drawn_equally_often() -> None:
 def test_firms_of_one_ownership_group_are_never_drawn_together() -> None:
     world = build_grouped_world({"firm-b": "g-a", "firm-d": "g-c"})
     claim_id = world.file("ann")
-    choices = claim_draw.list_choices(world.state, world.get_claim(claim_id), 2)
+    choices = claim_roster.list_choices(world.state, world.get_claim(claim_id), 2)
     assert choices == [
         ("firm-a", "firm-c"),
         ("firm-a", "firm-d"),

@@ -3,9 +3,11 @@
 import pytest
 
 from chain.catalogue import get_entry
+from chain.contract import claim_payment, window
 from chain.contract.claim_events import ClaimFiled, ClaimFlagged
 from chain.contract.claim_tables import (
     BILL_TAG,
+    CLAIM_APPROVED,
     CLAIM_CASE,
     CLAIM_ELIGIBLE,
     CLAIM_EXPIRED,
@@ -15,12 +17,13 @@ from chain.contract.claim_tables import (
 )
 from chain.contract.settlement_tables import ITEM, ITEM_SHARE_REFUND
 from chain.contract.tables import (
+    ACT_LEAVE,
     MEMBER_AGED_OUT,
     MEMBER_APPLIED,
     MEMBER_CLAIMED_OUT,
-    MEMBER_DIED,
     MEMBER_LEAVING,
     MEMBER_LEFT,
+    MEMBER_SHARING,
     MEMBER_VOIDED,
     PLAN,
     PLAN_ENDED,
@@ -92,14 +95,14 @@ def test_a_member_without_any_right_left_is_refused(world: ClaimWorld, status: i
     assert world.refused(lambda: world.file("ann")) == "member_state"
 
 
-@pytest.mark.parametrize(("status", "payee_kind"), [(MEMBER_LEFT, 0), (MEMBER_AGED_OUT, 0), (MEMBER_DIED, 2)])
-def test_past_cover_gives_a_right_after_the_membership(world: ClaimWorld, status: int, payee_kind: int) -> None:
+@pytest.mark.parametrize("status", [MEMBER_LEFT, MEMBER_AGED_OUT])
+def test_past_cover_gives_a_right_after_the_membership(world: ClaimWorld, status: int) -> None:
     past = ((COVER_FROM, FIRST_DAY - 10, START_DAY + 1),)
     world.change_member(name_hash("member", "ann"), status=status, is_leaf=False, x=0, past=past)
-    claim_id = world.file("ann", diagnosed_day=FIRST_DAY - 10, payee_kind=payee_kind)
+    claim_id = world.file("ann", diagnosed_day=FIRST_DAY - 10)
     assert world.get_claim(claim_id).status == CLAIM_ELIGIBLE
     world.change_member(name_hash("member", "ann"), claim=None)
-    late = world.file("ann", diagnosed_day=FIRST_DAY - 9, payee_kind=payee_kind)
+    late = world.file("ann", diagnosed_day=FIRST_DAY - 9)
     assert world.get_claim(late).status == CLAIM_REFUSED
 
 
@@ -163,11 +166,31 @@ def test_a_refused_claim_is_filed_again_once_cover_turns_out_to_stand(world: Cla
     assert world.get_claim(world.file("ann")).status == CLAIM_ELIGIBLE
 
 
-def test_an_illness_diagnosed_in_the_waiting_period_gives_the_shares_back_and_ends_the_membership(
+def test_a_stated_day_in_the_waiting_period_is_investigated_and_gives_nothing_back_by_itself(world: ClaimWorld) -> None:
+    """Else anybody could leave with all that he has paid for others, without a doctor (ADR 0019)."""
+    world.change_pool(share_index=700, settlements=1)
+    claim = world.get_claim(world.file("ann", diagnosed_day=COVER_FROM - 1))
+    assert (claim.status, claim.is_shares_refund) == (CLAIM_ELIGIBLE, False)
+    assert world.get_member(claim.member).status == MEMBER_SHARING
+    assert world.state.require(POOL, PLAN_NAME, 0).items == (0, 0)
+
+
+def test_a_well_member_who_states_a_day_in_the_waiting_period_gets_no_shares(world: ClaimWorld) -> None:
+    world.change_pool(share_index=700, settlements=1)
+    claim_id = world.investigate("ann", diagnosed_day=COVER_FROM - 1, finding=0)
+    assert world.refused(lambda: world.decide(claim_id)) == "no_majority"
+    world.decide(claim_id, is_approved=False)
+    claim = world.get_claim(claim_id)
+    assert (claim.status, claim.amount) == (CLAIM_REJECTED, 0)
+    assert world.get_member(claim.member).status == MEMBER_SHARING
+    assert world.refused(lambda: world.file("ann", diagnosed_day=COVER_FROM - 1)) == "case_decided"
+
+
+def test_an_illness_established_in_the_waiting_period_gives_the_shares_back_and_ends_the_membership(
     world: ClaimWorld,
 ) -> None:
     world.change_pool(share_index=700, settlements=1)
-    claim_id = world.file("ann", diagnosed_day=COVER_FROM - 1)
+    claim_id = world.approve("ann", diagnosed_day=COVER_FROM - 1)
     claim = world.get_claim(claim_id)
     assert (claim.status, claim.is_shares_refund, claim.amount) == (CLAIM_SHARES_REFUND, True, 700)
     member = world.get_member(claim.member)
@@ -178,8 +201,39 @@ def test_an_illness_diagnosed_in_the_waiting_period_gives_the_shares_back_and_en
     assert (item.kind, item.claim, item.amount, item.fee_bp) == (ITEM_SHARE_REFUND, claim_id, 700, 0)
 
 
+def test_the_established_day_decides_between_aid_and_shares_whatever_was_stated(world: ClaimWorld) -> None:
+    world.change_pool(share_index=700, settlements=1)
+    late = world.approve("ann", diagnosed_day=COVER_FROM, established_day=COVER_FROM - 1)
+    assert world.get_claim(late).status == CLAIM_SHARES_REFUND
+    early = world.approve("ben", diagnosed_day=COVER_FROM - 1, established_day=COVER_FROM)
+    assert world.get_claim(early).status == CLAIM_APPROVED
+
+
+def test_whoever_leaves_while_the_firms_look_at_his_illness_still_gets_the_shares(world: ClaimWorld) -> None:
+    world.change_pool(share_index=700, settlements=1)
+    claim_id = world.investigate("ann", diagnosed_day=COVER_FROM - 1)
+    member_id = world.get_claim(claim_id).member
+    window.exit_member(world.state, world.build_context("ann"), member_id, ACT_LEAVE)
+    assert world.get_member(member_id).paid_before == 700
+    world.decide(claim_id)
+    assert (world.get_claim(claim_id).status, world.get_claim(claim_id).amount) == (CLAIM_SHARES_REFUND, 700)
+
+
+def test_the_shares_are_given_back_once(world: ClaimWorld) -> None:
+    """A second diagnosis, stated under old cover and established in the waiting period, gives nothing more."""
+    world.change_pool(share_index=700, settlements=1)
+    past = ((START_DAY - 300, START_DAY - 20, START_DAY - 300),)
+    world.change_member(name_hash("member", "ann"), past=past)
+    first = world.approve("ann", diagnosed_day=COVER_FROM - 1)
+    claim_payment.on_settled(world.state, world.build_context(), first, 700, 0)
+    claim_payment.on_paid(world.state, world.build_context(), first, 700)
+    again = world.approve("ann", diagnosed_day=START_DAY - 20, established_day=COVER_FROM - 2)
+    assert (world.get_claim(again).status, world.get_claim(again).reason) == (CLAIM_REFUSED, get_reason("not_covered"))
+    assert world.get_claim(world.file("ann", diagnosed_day=COVER_FROM - 3)).status == CLAIM_REFUSED
+
+
 def test_without_shares_paid_the_refund_makes_no_item_and_the_claim_is_closed(world: ClaimWorld) -> None:
-    claim = world.get_claim(world.file("ann", diagnosed_day=START_DAY))
+    claim = world.get_claim(world.approve("ann", diagnosed_day=START_DAY))
     assert (claim.status, claim.amount) == (CLAIM_SHARES_REFUND, 0)
     assert world.state.require(POOL, PLAN_NAME, 0).items == (0, 0)
     assert world.get_member(claim.member).claim is None
@@ -187,7 +241,7 @@ def test_without_shares_paid_the_refund_makes_no_item_and_the_claim_is_closed(wo
 
 def test_in_the_window_the_exit_and_its_refund_wait(world: ClaimWorld) -> None:
     world.change_pool(is_window=True, share_index=700, settlements=1)
-    claim = world.get_claim(world.file("ann", diagnosed_day=COVER_FROM - 1))
+    claim = world.get_claim(world.approve("ann", diagnosed_day=COVER_FROM - 1))
     assert claim.status == CLAIM_SHARES_REFUND
     assert world.get_member(claim.member).status == MEMBER_LEAVING
     assert world.state.require(POOL, PLAN_NAME, 0).items == (0, 0)
@@ -218,7 +272,16 @@ def test_waiting_ends_by_the_days_since_entry_even_where_cover_began_later(world
     world.change_member(name_hash("member", "ann"), cover_from=FIRST_DAY)
     world.change_member(name_hash("member", "ben"), cover_from=FIRST_DAY)
     assert world.get_claim(world.file("ann", diagnosed_day=COVER_FROM)).status == CLAIM_REFUSED
-    assert world.get_claim(world.file("ben", diagnosed_day=COVER_FROM - 1)).status == CLAIM_SHARES_REFUND
+    assert world.get_claim(world.approve("ben", diagnosed_day=COVER_FROM - 1)).status == CLAIM_SHARES_REFUND
+
+
+def test_a_bill_of_an_own_claim_that_ended_unpaid_flags_nothing(world: ClaimWorld) -> None:
+    first = world.file("ann", bill_tags=(TAG,))
+    world.change_claim(first, status=CLAIM_EXPIRED)
+    world.change_member(name_hash("member", "ann"), claim=None)
+    second = world.file("ann", bill_tags=(TAG,))
+    assert not world.get_claim(second).is_flagged
+    assert world.state.require(BILL_TAG, PLAN_NAME, TAG).claim == second
 
 
 def test_a_used_bill_flags_both_claims(world: ClaimWorld) -> None:
@@ -227,6 +290,15 @@ def test_a_used_bill_flags_both_claims(world: ClaimWorld) -> None:
     assert world.get_claim(first).is_flagged
     assert world.get_claim(second).is_flagged
     assert [event.claim for event in world.events if isinstance(event, ClaimFlagged)] == [second, first]
+    assert world.state.require(BILL_TAG, PLAN_NAME, TAG).claim == first
+
+
+@pytest.mark.parametrize("status", [CLAIM_REJECTED, CLAIM_SHARES_REFUND])
+def test_a_bill_of_an_own_claim_that_was_decided_flags_the_next(world: ClaimWorld, status: int) -> None:
+    first = world.file("ann", bill_tags=(TAG,))
+    world.change_claim(first, status=status)
+    world.change_member(name_hash("member", "ann"), claim=None)
+    assert world.get_claim(world.file("ann", diagnosed_day=FIRST_DAY - 7, bill_tags=(TAG,))).is_flagged
     assert world.state.require(BILL_TAG, PLAN_NAME, TAG).claim == first
 
 

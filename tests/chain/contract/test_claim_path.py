@@ -6,19 +6,25 @@ import pytest
 from msgspec.structs import replace
 
 from chain.codec import Codec, encode
-from chain.contract import beacon
+from chain.contract import beacon, claim_reaudit
 from chain.contract.calendar import compute_date
 from chain.contract.calls import Call
+from chain.contract.claim_bills import compute_bill_root
 from chain.contract.claim_calls import (
     AssessorAccept,
     CertificateAttach,
+    ClaimCard,
     ClaimConfirm,
     ClaimDecide,
     ClaimFile,
+    ObjectionFile,
+    ObjectionRule,
+    ReauditReport,
     ReportCommit,
     ReportReveal,
 )
 from chain.contract.claim_report import hash_report
+from chain.contract.claim_review_tables import REAUDIT
 from chain.contract.claim_status import get_active
 from chain.contract.claim_tables import (
     BEACON,
@@ -54,9 +60,11 @@ VALIDATORS = 4
 class ClaimPath(World):
     """The consortium of the money tests, with proposers whose reveals are real."""
 
-    def __init__(self, terms: PlanTerms | None = None, *, drain_max: int = 200) -> None:
+    def __init__(self, terms: PlanTerms | None = None, *, drain_max: int = 200, start_day: int = START_DAY) -> None:
         # No caps: with the demo's, one case is affordable only for a thousand members.
-        super().__init__(terms or build_terms(cap_per_case_fen="", cap_per_year_fen=""), drain_max=drain_max)
+        super().__init__(
+            terms or build_terms(cap_per_case_fen="", cap_per_year_fen=""), drain_max=drain_max, start_day=start_day
+        )
         self._chains = [self._build_chain(index) for index in range(VALIDATORS)]
         record = self.state.require(BEACON)
         anchors = tuple(chain.pop() for chain in self._chains)
@@ -127,7 +135,8 @@ class ClaimPath(World):
             self.succeed(firm, ReportCommit(claim=claim_id, hash=hash_report(firm, reveals[firm])))
         for firm in firms:
             self.succeed(firm, reveals[firm])
-        document = CertificateAttach(claim=claim_id, source=0, document_hash=name_hash("record"))
+        bill_root = compute_bill_root(claim.bill_tags)
+        document = CertificateAttach(claim=claim_id, source=0, document_hash=name_hash("record"), bill_root=bill_root)
         self.succeed("clinic", document)
 
     def advance_to_day_of_month(self, day_of_month: int) -> None:
@@ -248,6 +257,9 @@ def refund_shares(path: ClaimPath, *, is_leaving_first: bool) -> tuple[bytes, by
     if is_leaving_first:
         path.succeed(name_hash("member", "m7"), MemberLeave(member=members[7]))
     claim_id = path.file("m7", members[7], day=path.today - 2)
+    path.draw()
+    path.report(claim_id)
+    path.succeed("platform", ClaimDecide(claim=claim_id, is_approved=True, row=0, clauses=()))
     assert path.claim(claim_id).status == CLAIM_SHARES_REFUND
     assert path.member(members[7]).status == MEMBER_LEAVING
     path.advance_to_day_of_month(28)
@@ -290,3 +302,62 @@ def test_every_event_of_a_path_is_encoded_canonically_and_names_no_member_beside
     for event in seen:
         assert codec.decode(encode(event)) == event
         assert members[1] not in [getattr(event, name) for name in event.__struct_fields__]
+
+
+def test_an_objection_a_recheck_and_a_re_audit_run_in_real_blocks(
+    path: ClaimPath, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(claim_reaudit, "LOTS_CHOSEN", claim_reaudit.LOTS)
+    members = join(path, 20)
+    path.advance_to(START_DAY + 100)
+    path.advance_to_day_of_month(1)
+    claim_id = path.file("m4", members[4], day=path.today, row=1, cause=1)
+    path.draw()
+    path.report(claim_id)
+    path.succeed("platform", ClaimDecide(claim=claim_id, is_approved=True, row=1, clauses=()))
+    card = ClaimCard(
+        claim=claim_id, age_from_years=30, age_to_years=34, sex=1, province=33, disease_group=0, people_min=12
+    )
+    path.succeed("platform", card)
+    path.advance_to_day_of_month(8)
+    objection = ObjectionFile(member=members[5], claim=claim_id, evidence_hash=name_hash("seen"))
+    path.succeed(name_hash("member", "m5"), objection)
+    path.succeed("audit-two", ObjectionRule(objection=path.last_tx, is_admitted=True))
+    assert path.get_status(claim_id) == "recheck"
+    path.draw()
+    firm = get_active(path.claim(claim_id))[-1].organisation
+    report = ReportReveal(
+        claim=claim_id,
+        finding=1,
+        established_day=path.claim(claim_id).diagnosed_day,
+        row=1,
+        clauses=("4.1",),
+        report_root=name_hash("recheck"),
+        salt=name_hash("salt"),
+    )
+    path.succeed(firm, report)
+    assert path.get_status(claim_id) == "approved"
+    path.advance_to_day_of_month(24)
+    period = path.claim(claim_id).period
+    confirmer, cosigner = ("audit-one", "audit-two") if period % 2 == 0 else ("audit-two", "audit-one")
+    path.succeed(confirmer, ClaimConfirm(items=(claim_id,)))
+    path.advance_to_day_of_month(28)
+    path.sign_batch(period, ("platform", cosigner))
+    for instruction in path.ready_instructions():
+        path.acknowledge(instruction)
+    assert path.get_status(claim_id) == "paid"
+    path.draw()
+    record = path.state.require(REAUDIT, claim_id)
+    call = ReauditReport(claim=claim_id, is_clean=False, report_root=name_hash("again"))
+    assert record.auditor == cosigner
+    for signer in (record.firms[-1], cosigner):
+        path.succeed(signer, call)
+    assert path.get_status(claim_id) == "clawback"
+    codec: Codec[Event] = Codec(Event, 65_536, "event")
+    for event in path.events:
+        assert codec.decode(encode(event)) == event
+        if getattr(event, "claim", None) == claim_id:
+            fields = [getattr(event, name) for name in event.__struct_fields__]
+            assert members[4] not in fields
+            assert members[5] not in fields
+    path.commit_block()

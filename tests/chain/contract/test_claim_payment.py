@@ -139,7 +139,7 @@ def test_a_failed_payment_is_instructed_again(world: ClaimWorld) -> None:
 
 def test_a_refund_of_shares_is_paid_without_being_aid(world: ClaimWorld) -> None:
     world.change_pool(share_index=700, settlements=1)
-    claim_id = world.file("ann", diagnosed_day=START_DAY + 5)
+    claim_id = world.approve("ann", diagnosed_day=START_DAY + 5)
     assert get_money(world, claim_id) == (CLAIM_SHARES_REFUND, 0, 0, 0)
     settle(world, claim_id, 700)
     instruct(world, claim_id)
@@ -151,7 +151,7 @@ def test_a_refund_of_shares_is_paid_without_being_aid(world: ClaimWorld) -> None
 
 def test_a_carried_refund_waits_as_a_refund(world: ClaimWorld) -> None:
     world.change_pool(share_index=700, settlements=1)
-    claim_id = world.file("ann", diagnosed_day=START_DAY + 5)
+    claim_id = world.approve("ann", diagnosed_day=START_DAY + 5)
     settle(world, claim_id, 300, 400)
     instruct(world, claim_id)
     pay(world, claim_id, 300)

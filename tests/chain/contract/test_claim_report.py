@@ -1,6 +1,7 @@
 """Sealed reports, blind to each other, the third firm, and the certificate."""
 
 import hashlib
+from functools import partial
 
 import pytest
 from msgspec.structs import replace
@@ -222,9 +223,9 @@ def test_any_difference_in_finding_day_or_row_asks_a_third_firm(world: ClaimWorl
 def test_clauses_and_report_roots_may_differ_without_a_third_firm(world: ClaimWorld) -> None:
     claim_id, first, second = world.assign()
     world.seal(claim_id, first)
-    world.seal(claim_id, second, clauses=("7.2",))
+    world.seal(claim_id, second, clauses=("4.2",))
     world.open_report(claim_id, first)
-    world.open_report(claim_id, second, clauses=("7.2",))
+    world.open_report(claim_id, second, clauses=("4.2",))
     assert world.get_claim(claim_id).status == CLAIM_INVESTIGATED
 
 
@@ -235,7 +236,7 @@ def test_clauses_and_report_roots_may_differ_without_a_third_firm(world: ClaimWo
 def test_a_hospital_certifies_a_record_or_an_e_bill_before_or_after_the_draw(source: int) -> None:
     world = ClaimWorld()
     world.add_member("ann")
-    claim_id = world.file("ann")
+    claim_id = world.file("ann", bill_tags=(name_hash("bill"),))
     world.certify(claim_id, source=source)
     assert world.get_claim(claim_id).certificate == (source, name_hash("record"))
     assert world.refused(lambda: world.certify(claim_id, source=source)) == "already"
@@ -262,6 +263,28 @@ def test_the_attestation_of_a_replaced_firm_does_not_count(world: ClaimWorld) ->
     assert world.get_claim(claim_id).certificate is None
 
 
+def test_a_certificate_covers_exactly_the_claims_bills(world: ClaimWorld) -> None:
+    """Else a member could hand in tags of bills that do not exist, and use each real bill as often as he likes."""
+    one, two = name_hash("bill", 1), name_hash("bill", 2)
+    claim_id = world.file("ann", bill_tags=(one, two))
+    for bills in ((), (one,), (two, one), (one, two, name_hash("bill", 3))):
+        assert world.refused(partial(world.certify, claim_id, bills=bills)) == "bills_not_certified"
+    world.certify(claim_id)
+    assert world.get_claim(claim_id).certificate is not None
+
+
+def test_an_e_bill_certifies_no_claim_without_bills(world: ClaimWorld) -> None:
+    claim_id = world.file("ann")
+    assert world.refused(lambda: world.certify(claim_id, source=1)) == "bills_not_certified"
+    world.certify(claim_id, source=0)
+
+
+def test_a_report_cites_clauses_of_the_rules_that_the_member_pinned(world: ClaimWorld) -> None:
+    claim_id, first, second = world.assign()
+    world.seal(claim_id, first, second, clauses=("4.1", "99.9"))
+    assert world.refused(lambda: world.open_report(claim_id, first, clauses=("4.1", "99.9"))) == "clause_unknown"
+
+
 def test_each_source_has_its_own_signers(world: ClaimWorld) -> None:
     claim_id, first, second = world.assign()
     other = next(name for name in world.state.require(ROSTER, 3).names if name not in (first, second))
@@ -270,7 +293,7 @@ def test_each_source_has_its_own_signers(world: ClaimWorld) -> None:
     assert world.refused(lambda: world.certify(claim_id, "clinic", source=2)) == "wrong_role"
     assert world.refused(lambda: world.certify(claim_id, "ann", source=0)) == "wrong_role"
     assert world.refused(lambda: world.certify(claim_id, other, source=2)) == "not_drawn"
-    assert world.refused(lambda: world.certify(name_hash("none"))) == "claim_unknown"
+    assert world.refused(lambda: world.certify(name_hash("none"), bills=())) == "claim_unknown"
 
 
 def test_a_decided_claim_takes_no_certificate(world: ClaimWorld) -> None:

@@ -19,6 +19,8 @@ from chain.contract.tables import (
     PLAN_PAUSED,
     PLAN_WIND_DOWN,
 )
+from chain.contract.wind_down import begin_wind_down
+from chain.contract.wind_tables import CAUSE_VOTE
 from chain.types import FEN_MAX
 from tests.chain.contract.world import ACCOUNT_NAME, PLAN_NAME, World, build_terms, name_hash
 
@@ -212,7 +214,7 @@ def test_nobody_enters_while_the_plan_is_stopped_but_is_queued(status: int) -> N
 def test_in_a_wind_down_money_waits_and_nobody_enters() -> None:
     world = World()
     member = world.admit("a")
-    world.state.put(PLAN, replace(world.plan, status=PLAN_WIND_DOWN, wind_day=world.today), PLAN_NAME)
+    begin_wind_down(world.state, world.context("automatic"), PLAN_NAME, cause=CAUSE_VOTE, by="vote")
     world.credit(member, 1_000)
     assert world.member(member).status == MEMBER_VERIFIED
     assert world.pool.plain == 1_000

@@ -228,8 +228,10 @@ def run_years(settlements: int, *, seed: int) -> Counter[str]:
         seed += 1
         for _ in range(300):
             years.step()
+            if years.pair.is_closed:
+                break
             years.pair.compare()
-        for name in years.pair.names:
+        for name in () if years.pair.is_closed else years.pair.names:
             years.pair.compare_cover(name)
         seen.update(type(event).__name__ for event in years.pair.world.events)
         seen["charged"] += sum(settled.per > 0 for settled in years.pair.model.settled)

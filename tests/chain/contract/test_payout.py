@@ -7,9 +7,10 @@ from chain.codec import encode
 from chain.contract.custody_tables import INSTRUCTION_AID, INSTRUCTION_COMPUTED, INSTRUCTION_READY
 from chain.contract.payout import Payment, create_instruction
 from chain.contract.plan_calls import BatchSign
+from chain.contract.plan_stops import BY_VOTE, begin_pause
 from chain.contract.settlement_tables import PERIOD_CLOSED, PERIOD_COMPUTED, PERIOD_INSTRUCTED
 from chain.contract.shares import open_book
-from chain.contract.tables import PLAN, PLAN_FROZEN, PLAN_PAUSED
+from chain.contract.tables import PLAN, PLAN_FROZEN
 from chain.errors import InvariantViolation
 from chain.history import merkle_root
 from chain.types import ZERO_HASH
@@ -86,7 +87,7 @@ def test_platform_and_confirmer_replace_a_silent_cosigner_after_three_days() -> 
 
 def test_stopped_days_are_no_silence() -> None:
     world = build_computed()
-    world.state.put(PLAN, replace(world.plan, status=PLAN_PAUSED, since_day=world.today), PLAN_NAME)
+    begin_pause(world.state, world.context("vote"), PLAN_NAME, by=BY_VOTE, reason_hash=ZERO_HASH)
     assert sign(world, "platform") == 6
     world.advance(7)
     assert sign(world, "platform") == SUCCESS

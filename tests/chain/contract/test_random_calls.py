@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from chain.codec import encode
 from chain.contract.calls import Call
+from chain.contract.claim_bills import compute_bill_root
 from chain.contract.claim_calls import (
     AssessorAccept,
     CertificateAttach,
@@ -302,7 +303,7 @@ class Crowd(ClaimPath):
                     finding=int(self.random.random() < 0.9),
                     established_day=claim.diagnosed_day - self.random.choice([0, 0, 0, 1]),
                     row=row,
-                    clauses=("1",),
+                    clauses=("1.1",),
                     report_root=ZERO_HASH,
                     salt=name_hash(name),
                 )
@@ -313,10 +314,13 @@ class Crowd(ClaimPath):
     def decide(self, claim_id: bytes) -> None:
         claim = self.claim(claim_id)
         if self.random.random() < 0.8:
-            self.call("clinic", CertificateAttach(claim=claim_id, source=0, document_hash=name_hash("record")))
+            root = compute_bill_root(claim.bill_tags)
+            record = name_hash("record")
+            call = CertificateAttach(claim=claim_id, source=0, document_hash=record, bill_root=root)
+            self.call("clinic", call)
         asked = ("platform", *AUDITORS)[min(claim.escalation, 2)]
         is_approved = self.random.random() < 0.85
-        self.call(asked, ClaimDecide(claim=claim_id, is_approved=is_approved, row=claim.asked_row, clauses=("1",)))
+        self.call(asked, ClaimDecide(claim=claim_id, is_approved=is_approved, row=claim.asked_row, clauses=("1.1",)))
 
     def sign_batches(self) -> None:
         for number in range(self.pool.settlements):

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from chain.contract.context import compute_day
 from chain.contract.due import DUE_APPLICATION, add_due
 from chain.contract.events import AutomaticFault, MemberExited, NoticeOpened, PeriodSettled, PlanStatusChanged
+from chain.contract.plan_stops import BY_VOTE, begin_pause
 from chain.contract.schedule import STAGE_DONE, STAGE_SETTLEMENT
 from chain.contract.tables import (
     DUE,
@@ -25,15 +26,17 @@ from chain.contract.tables import (
     PLAN_WIND_DOWN,
     POOL,
 )
+from chain.contract.wind_down import begin_wind_down
+from chain.contract.wind_tables import CAUSE_VOTE
 from chain.genesis import GenesisPlan
-from tests.chain.contract.world import PLAN_NAME, World, build_terms
+from tests.chain.contract.world import PLAN_NAME, World, build_terms, name_hash
 
 NOTICE, CHARGE, NEXT_NOTICE, NEXT_CHARGE = 20_491, 20_498, 20_505, 20_512
 DAY_MS = 86_400_000
 
 
-def stop(world: World, status: int = PLAN_PAUSED) -> None:
-    world.state.put(PLAN, replace(world.plan, status=status, since_day=world.today), PLAN_NAME)
+def stop(world: World) -> None:
+    begin_pause(world.state, world.context("vote"), PLAN_NAME, by=BY_VOTE, reason_hash=name_hash("reason"))
 
 
 def test_days_that_fell_due_together_run_one_by_one_each_at_its_own_day() -> None:
@@ -213,9 +216,11 @@ def test_a_pause_ends_by_itself_after_seven_days() -> None:
 
 def test_a_stopped_wind_down_goes_on_winding_down() -> None:
     world = World()
-    world.state.put(PLAN, replace(world.plan, wind_day=world.today), PLAN_NAME)
     stop(world)
-    world.advance(7)
+    begin_wind_down(world.state, world.context("vote"), PLAN_NAME, cause=CAUSE_VOTE, by=BY_VOTE)
+    world.advance(6)
+    assert (world.plan.status, world.plan.wind_day) == (PLAN_PAUSED, world.today - 6)
+    world.advance(1)
     assert world.plan.status == PLAN_WIND_DOWN
 
 

@@ -6,6 +6,7 @@ from chain.contract.claim_status import release_member
 from chain.contract.claim_tables import CLAIM
 from chain.contract.events import MemberEntered, MemberExited, WindowClosed
 from chain.contract.member_calls import MemberAdmit, MemberLeave
+from chain.contract.schedule import STAGE_DONE
 from chain.contract.settlement_tables import ITEM, ITEM_SHARE_REFUND
 from chain.contract.tables import (
     ACT_CLAIMED_OUT,
@@ -97,7 +98,7 @@ def test_at_most_drain_max_acts_run_in_a_block_and_the_window_stays_open_until_t
     # One unit of the block's budget went to the settlement itself.
     assert world.pool.queue_exits == (3, 10)
     assert world.pool.is_window
-    assert (world.plan.day, world.plan.stage) == (world.today, 9)
+    assert (world.plan.day, world.plan.stage) == (world.today, STAGE_DONE)
     late = world.admit("late")
     world.credit(late, 1_000)
     assert world.member(late).status == MEMBER_QUEUED

@@ -47,6 +47,7 @@ from chain.contract.shares import get_balance
 from chain.contract.tables import MEMBER, PLAN, POOL, MemberRecord, PlanRecord, PoolRecord
 from chain.contract.terms import PlanTerms, hash_terms, load_terms
 from chain.genesis import Genesis, GenesisPlan, Organisation, Parameters, validate_genesis
+from chain.round_record import PARAMETERS, PROTOCOL, ROUND, VALIDATORS, ProtocolRecord, RoundRecord, ValidatorsRecord
 from chain.state import Overlay, PoolKey, PoolTree
 from chain.trie import SUM
 from chain.trie_tree import Pending, Tree
@@ -230,6 +231,12 @@ class World:
         self.genesis = genesis
         self.base = MemoryBase()
         self.state = Overlay(self.base)
+        # What execution keeps beside the contract's own records.
+        self.state.put(PARAMETERS, genesis.parameters)
+        self.state.put(PROTOCOL, ProtocolRecord(versions=((1, 0),)))
+        sets = ValidatorsRecord(next_set=genesis.validators, this_set=genesis.validators)
+        self.state.put(VALIDATORS, sets)
+        self.state.put(ROUND, RoundRecord(skips=(), skips_before=(), parent_view=0))
         build_genesis_state(self.state, genesis)
         self.base.commit(self.state)
         self.height = 0

@@ -1,0 +1,205 @@
+"""For integrators without MessagePack: JSON in, the exact bytes to sign out, and a trial run of the rules (api.md).
+
+    POST /v1/transactions:prepare    {"signer", "call"} -> the bytes to sign, the id, and what to put around a signature
+    POST /v1/transactions:simulate   {"signer", "call"} -> what the call would do on the newest block; nothing is kept
+
+The node builds bytes and signs nothing. Who signs what a node has prepared trusts that node with the content, unless
+he decodes the bytes himself; `call` of the answer is read back from these very bytes.
+"""
+
+import os
+from base64 import b64encode
+from contextlib import closing
+
+import msgspec
+from fastapi import APIRouter, Request
+from msgspec import Struct
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from chain.codec import encode
+from chain.contract.context import Context
+from chain.contract.rules import execute_call
+from chain.crypto import sha256, signing_bytes
+from chain.genesis import compute_chain_id
+from chain.receipt import Receipt
+from chain.round_record import PARAMETERS, VALIDATORS
+from chain.transaction import (
+    TRANSACTION_BYTES_MAX,
+    TRANSACTION_VERSION,
+    Body,
+    decode_body,
+    get_call_name,
+    join_transaction,
+)
+from chain.types import ZERO_HASH, ChainId, Height, Millis, PublicKey, TxId
+from chain.validators import compute_faults_max
+from explorer.answering import JSON_MEDIA_TYPE
+from explorer.answers_submit import PreparedAnswer, SimulatedAnswer
+from explorer.parse_call import parse_call
+from explorer.problems import FieldError, ProblemError
+from explorer.reader import ChainReader
+from explorer.represent import format_time, get_code, represent_fields
+
+VALID_FOR_MS_DEFAULT = 600_000
+NONCE_BYTES = 16
+_SIGNATURE_BYTES = 64
+_NO_STORE = {"cache-control": "no-store"}
+_BODY = {
+    "required": True,
+    "content": {
+        JSON_MEDIA_TYPE: {
+            "schema": {
+                "type": "object",
+                "required": ["signer", "call"],
+                "additionalProperties": False,
+                "properties": {
+                    "signer": {"type": "string", "description": "Public key, 64 hex digits."},
+                    "call": {
+                        "type": "object",
+                        "required": ["name"],
+                        "properties": {"name": {"type": "string", "description": "Name of the call."}},
+                        "description": "The call with its fields, in the form in which the API shows calls.",
+                    },
+                    "valid_for_ms": {"type": "integer", "minimum": 1, "description": "From the newest block's time."},
+                    "nonce": {"type": "string", "description": "32 hex digits; without it the node draws one."},
+                },
+            },
+            "example": {"signer": "ab" * 32, "call": {"name": "member_leave", "member": "cd" * 32}},
+        }
+    },
+}
+
+
+class _Request(Struct, forbid_unknown_fields=True):
+    signer: str
+    call: object
+    valid_for_ms: int | None = None
+    nonce: str | None = None
+
+
+_decoder = msgspec.json.Decoder(_Request)
+
+
+def build_prepare_router(reader: ChainReader) -> APIRouter:
+    """Return the routes that prepare and try out transactions."""
+    router = APIRouter(prefix="/v1", tags=["submit"])
+    chain_id = compute_chain_id(reader.genesis)
+
+    @router.post(
+        "/transactions:prepare",
+        operation_id="prepareTransaction",
+        summary="The exact bytes to sign for a call given as JSON",
+        openapi_extra={"requestBody": _BODY},
+    )
+    async def prepare(request: Request) -> Response:
+        body = _build_body(reader, chain_id, _decode(request, await request.body()))
+        return Response(
+            msgspec.json.encode(build_prepared(chain_id, body)), headers=_NO_STORE, media_type=JSON_MEDIA_TYPE
+        )
+
+    @router.post(
+        "/transactions:simulate",
+        operation_id="simulateTransaction",
+        summary="What a call would do on the newest block",
+        openapi_extra={"requestBody": _BODY},
+    )
+    async def simulate(request: Request) -> Response:
+        body = _build_body(reader, chain_id, _decode(request, await request.body()))
+        answer = await run_in_threadpool(simulate_body, reader, body)
+        return Response(msgspec.json.encode(answer), headers=_NO_STORE, media_type=JSON_MEDIA_TYPE)
+
+    return router
+
+
+def _decode(request: Request, data: bytes) -> _Request:
+    if request.scope["query_string"]:
+        raise ProblemError("parameter_unknown", values={"query": "none is known here"})
+    try:
+        return _decoder.decode(data)
+    except msgspec.DecodeError as error:
+        raise ProblemError("malformed", errors=(FieldError(pointer="#", detail=str(error)),)) from None
+
+
+def _read_hex(text: str, *, count: int, pointer: str) -> bytes:
+    try:
+        data = bytes.fromhex(text) if text == text.lower() and " " not in text else b""
+    except ValueError:
+        data = b""
+    if len(data) != count:
+        error = FieldError(pointer=pointer, detail=f"must have {2 * count} lower-case hex digits")
+        raise ProblemError("malformed", errors=(error,))
+    return data
+
+
+def _build_body(reader: ChainReader, chain_id: ChainId, given: _Request) -> Body:
+    signer = _read_hex(given.signer, count=32, pointer="#/signer")
+    nonce = os.urandom(NONCE_BYTES)
+    if given.nonce is not None:
+        nonce = _read_hex(given.nonce, count=NONCE_BYTES, pointer="#/nonce")
+    valid_for_ms = VALID_FOR_MS_DEFAULT if given.valid_for_ms is None else given.valid_for_ms
+    window_ms = reader.genesis.parameters.validity_window_ms
+    if not 1 <= valid_for_ms <= window_ms:
+        error = FieldError(pointer="#/valid_for_ms", detail=f"must be from 1 to {window_ms}")
+        raise ProblemError("malformed", errors=(error,))
+    return Body(
+        version=TRANSACTION_VERSION,
+        chain_id=chain_id,
+        nonce=nonce,
+        valid_until_ms=reader.get_head().timestamp_ms + valid_for_ms,
+        signer=signer,
+        call=parse_call(given.call),
+    )
+
+
+def build_prepared(chain_id: ChainId, body: Body) -> PreparedAnswer:
+    """Return the bytes to sign and what stands before the signature in the transaction's bytes."""
+    body_bytes = encode(body)
+    joined = join_transaction(body_bytes=body_bytes, signature=bytes(_SIGNATURE_BYTES))
+    if len(joined) > TRANSACTION_BYTES_MAX:
+        raise ProblemError("too_large", values={"bytes": len(joined), "bytes_max": TRANSACTION_BYTES_MAX})
+    read_back = decode_body(body_bytes)
+    name = get_call_name(read_back.call)
+    return PreparedAnswer(
+        tx_id=sha256(body_bytes).hex(),
+        signing_bytes=_base64(signing_bytes(kind="transaction", chain_id=chain_id, body=body_bytes)),
+        signed_tx_prefix=_base64(joined[:-_SIGNATURE_BYTES]),
+        valid_until=format_time(read_back.valid_until_ms),
+        signer=read_back.signer.hex(),
+        call={"name": name, **represent_fields(read_back.call, subject=name)},
+    )
+
+
+def simulate_body(reader: ChainReader, body: Body) -> SimulatedAnswer:
+    """Run a call on a throw-away copy of the newest state, at that block's time."""
+    with closing(reader.open_snapshot()) as snapshot:
+        state, head = snapshot.state, snapshot.head
+        context = Context(
+            height=Height(head.height + 1),
+            timestamp_ms=Millis(head.timestamp_ms),
+            parameters=state.require(PARAMETERS),
+            tx_id=TxId(sha256(encode(body))),
+            signer=PublicKey(body.signer),
+            faults_max=compute_faults_max(len(state.require(VALIDATORS).next_set)),
+            parent_hash=ZERO_HASH,
+            events=[],
+        )
+        outcome = execute_call(state, context, body.call)
+        receipt = Receipt(
+            tx_id=context.tx_id, outcome=outcome.number, items=outcome.items, events=tuple(context.events)
+        )
+    events = [
+        {"name": str(event.__struct_config__.tag), **represent_fields(event, subject=str(event.__struct_config__.tag))}
+        for event in receipt.events
+    ]
+    return SimulatedAnswer(
+        outcome="success" if outcome.number == 0 else "failed",
+        code=get_code(outcome.number),
+        items=[get_code(number) for number in outcome.items],
+        events=events,
+        on_height=head.height,
+    )
+
+
+def _base64(data: bytes) -> str:
+    return b64encode(data).decode("ascii")

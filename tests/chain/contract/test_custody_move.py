@@ -1,0 +1,146 @@
+"""A pool's books go on under another custody account, without a gap (contract 5 *custody_move*)."""
+
+import pytest
+from msgspec.structs import replace
+
+from chain.contract.custody_move import OPEN_DAYS_MAX, get_current_account
+from chain.contract.custody_tables import ACCOUNT, BOOKING_DAY
+from chain.contract.governance_calls import MoveCustody
+from chain.contract.money_calls import DepositCredit, DepositReverse
+from chain.contract.tables import PLAN, PLAN_ENDED, PLAN_FROZEN
+from chain.contract.version_tables import MOVES, MovesRecord
+from tests.chain.contract.governance_world import GovernanceWorld
+from tests.chain.contract.test_proposals import refuse
+from tests.chain.contract.world import ACCOUNT_NAME, PLAN_NAME, name_hash
+
+MOVE = MoveCustody(plan=PLAN_NAME, pool=0, account="care-next")
+
+
+@pytest.fixture
+def world() -> GovernanceWorld:
+    return GovernanceWorld(statements=True)
+
+
+def credit(world: GovernanceWorld, account: str, member: bytes | None, amount: int) -> tuple[int, ...]:
+    item = world.credit_item(member, amount)
+    return world.call("bank", DepositCredit(account=account, items=(item,))).items
+
+
+def test_the_new_account_takes_over_balance_and_open_days(world: GovernanceWorld) -> None:
+    world.join("a", 5_000)
+    world.advance(3)
+    proposal = world.accept("bank", MOVE)
+    world.advance(2)
+    # A deposit of the last day: no statement has closed it when the account moves.
+    credit(world, ACCOUNT_NAME, None, 700)
+    booked = world.state.require(BOOKING_DAY, ACCOUNT_NAME, world.today)
+    before = world.pool
+    day = world.today
+    world.next_block(ms=86_400_000)
+    assert world.status(proposal) == "effective"
+    assert world.pool == replace(before, account="care-next")
+    account = world.state.require(ACCOUNT, "care-next")
+    assert (account.closed_day, account.closing, account.statements) == (day - 1, 5_000, 0)
+    assert world.state.require(BOOKING_DAY, "care-next", day) == booked
+    assert world.state.get(BOOKING_DAY, ACCOUNT_NAME, day) is None
+    assert get_current_account(world.state, ACCOUNT_NAME) == "care-next"
+    world.post_statements()
+    account = world.state.require(ACCOUNT, "care-next")
+    assert (account.closing, account.is_matched) == (5_700, True)
+    world.advance(20)
+    assert world.plan.status != PLAN_FROZEN
+
+
+def test_money_that_did_not_arrive_shows_in_the_first_statement(world: GovernanceWorld) -> None:
+    world.join("a", 5_000)
+    world.posts_statements = False
+    world.carry_out("bank", MOVE)
+    statement = world.state_account("care-next", world.state.require(ACCOUNT, "care-next").closed_day + 1)
+    assert world.call("bank", replace(statement, opening=0, closing=0)).number == 0
+    assert not world.state.require(ACCOUNT, "care-next").is_matched
+    world.next_block(ms=86_400_000)
+    assert world.plan.status == PLAN_FROZEN
+
+
+def test_the_old_account_takes_no_booking_and_no_statement_any_more(world: GovernanceWorld) -> None:
+    member = world.join("a", 5_000)
+    world.carry_out("bank", MOVE)
+    world.advance(1)
+    assert credit(world, ACCOUNT_NAME, member, 100) == (202,)
+    assert credit(world, "care-next", member, 100) == (0,)
+    statement = replace(world.state_account("care-next", world.today - 1), account=ACCOUNT_NAME)
+    assert world.call("bank", statement).number == 204
+
+
+def test_a_deposit_of_before_the_move_is_recalled_from_the_new_account(world: GovernanceWorld) -> None:
+    member = world.admit("a")
+    item = world.credit_item(member, 5_000)
+    assert world.call("bank", DepositCredit(account=ACCOUNT_NAME, items=(item,))).items == (0,)
+    world.carry_out("bank", MOVE)
+    call = DepositReverse(
+        account=ACCOUNT_NAME,
+        deposit_day=item.booking_day,
+        deposit_ref=item.ref_token,
+        amount=1_000,
+        booking_day=world.today,
+        ref_token=name_hash("recall"),
+    )
+    for signer in ("bank", "audit-one"):
+        assert world.call(signer, call).number == 0
+    assert world.state.require(BOOKING_DAY, "care-next", world.today).out_sum == 1_000
+    assert world.state.get(BOOKING_DAY, ACCOUNT_NAME, world.today) is None
+    world.advance(2)
+    assert world.state.require(ACCOUNT, "care-next").closing == 4_000
+
+
+def test_an_account_is_moved_twice_and_the_first_name_leads_to_the_last(world: GovernanceWorld) -> None:
+    world.carry_out("bank", MOVE)
+    world.carry_out("bank", replace(MOVE, account="care-last"))
+    assert get_current_account(world.state, ACCOUNT_NAME) == "care-last"
+    assert world.pool.account == "care-last"
+    refuse(world, "bank", MOVE, "account_in_use")
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [({"plan": "other"}, "plan_unknown"), ({"pool": 1}, "pool_unknown"), ({"account": ACCOUNT_NAME}, "account_in_use")],
+)
+def test_a_move_that_names_what_is_not_there_is_refused(
+    world: GovernanceWorld, change: dict[str, object], code: str
+) -> None:
+    refuse(world, "bank", replace(MOVE, **change), code)
+
+
+def test_an_account_with_an_open_difference_is_not_moved(world: GovernanceWorld) -> None:
+    account = world.state.require(ACCOUNT, ACCOUNT_NAME)
+    world.state.put(ACCOUNT, replace(account, is_matched=False), ACCOUNT_NAME)
+    refuse(world, "bank", MOVE, "account_not_reconciled")
+
+
+def test_no_account_is_moved_while_members_money_is_between_two(world: GovernanceWorld) -> None:
+    world.state.put(MOVES, MovesRecord(under_way=1), PLAN_NAME)
+    refuse(world, "bank", MOVE, "move_under_way")
+
+
+def test_the_account_of_an_ended_plan_stays(world: GovernanceWorld) -> None:
+    world.state.put(PLAN, replace(world.plan, status=PLAN_ENDED), PLAN_NAME)
+    refuse(world, "bank", MOVE, "plan_not_active")
+
+
+def test_years_without_a_statement_are_not_taken_over(world: GovernanceWorld) -> None:
+    account = world.state.require(ACCOUNT, ACCOUNT_NAME)
+    closed_day = world.today - OPEN_DAYS_MAX - 1
+    world.state.put(ACCOUNT, replace(account, closed_day=closed_day), ACCOUNT_NAME)
+    refuse(world, "bank", MOVE, "limit_reached")
+
+
+def test_the_account_of_a_silent_bank_is_moved_and_the_missing_days_are_stated(world: GovernanceWorld) -> None:
+    world.join("a", 5_000)
+    world.posts_statements = False
+    world.advance(20)
+    assert world.plan.status == PLAN_FROZEN
+    world.carry_out("audit-one", MOVE)
+    world.posts_statements = True
+    world.advance(2)
+    assert world.state.require(ACCOUNT, "care-next").closing == 5_000
+    assert world.plan.status != PLAN_FROZEN

@@ -1,0 +1,84 @@
+"""What one peer may cost: floods of messages that are each worth a signature, and forgeries (pitfalls P23, C35)."""
+
+from msgspec.structs import replace
+
+from chain.types import View
+from consensus.core import step
+from consensus.effects import Note
+from consensus.events import Received
+from consensus.messages import Commit, Prepare, Proposal
+from consensus.patience import CHECK_MS, CHECKS_EACH_MAX, CHECKS_MAX, VIEW_CHANGE_COST
+from consensus.state import State
+from tests.simulator import ledger
+from tests.simulator.cluster import Cluster
+from tests.simulator.ledger import EPOCH_MS
+
+LIAR = 3
+FLOOD = 1_000
+BOUND = CHECKS_MAX + 4 * CHECKS_EACH_MAX
+
+
+def count_verified(state: State) -> tuple[State, list[bytes]]:
+    """Return the state with a verifier that notes each check."""
+    checked: list[bytes] = []
+
+    def verify(*, public_key: bytes, message: bytes, signature: bytes) -> bool:
+        checked.append(signature)
+        return ledger.verify(public_key=public_key, message=message, signature=signature)
+
+    return replace(state, config=replace(state.config, verify=verify)), checked
+
+
+def flood(cluster: Cluster, state: State, *, now_ms: int) -> tuple[State, list[Note]]:
+    """Hand over a thousand VIEW-CHANGEs of the liar, each of a higher view and with a true signature."""
+    notes: list[Note] = []
+    for view in range(FLOOD):
+        message = cluster.view_change(LIAR, LIAR, state, view + 1)
+        state, effects = step(state, Received(LIAR, message, now_ms, EPOCH_MS + now_ms))
+        notes.extend(fault for fault in effects.faults if isinstance(fault, Note))
+    return state, notes
+
+
+def test_flood_of_view_changes_costs_no_more_than_a_bounded_number_of_checks() -> None:
+    cluster = Cluster(4, liars=(LIAR,))
+    state, checked = count_verified(cluster.state(0))
+    state, notes = flood(cluster, state, now_ms=1_000)
+    assert 0 < len(checked) <= BOUND
+    assert {note.code for note in notes} == {"message_flood"}
+    assert state.view == 0, "one liar moves nobody"
+
+
+def test_flood_of_prepares_with_rising_views_is_bounded_likewise() -> None:
+    cluster = Cluster(4, liars=(LIAR,))
+    state, checked = count_verified(cluster.state(0))
+    block = cluster.block(0, LIAR, b"any").block_hash
+    for view in range(FLOOD):
+        message = cluster.vote(Prepare, LIAR, LIAR, 1, view, block)
+        state, _ = step(state, Received(LIAR, message, 1_000, EPOCH_MS))
+    assert len(checked) <= BOUND
+
+
+def test_patience_grows_again_with_time() -> None:
+    cluster = Cluster(4, liars=(LIAR,))
+    state, checked = count_verified(cluster.state(0))
+    state, _ = flood(cluster, state, now_ms=1_000)
+    checked.clear()
+    late = cluster.view_change(LIAR, LIAR, state, 5_000)
+    state, _ = step(state, Received(LIAR, late, 1_000 + CHECK_MS, EPOCH_MS))
+    assert checked == []
+    later = cluster.view_change(LIAR, LIAR, state, 6_000)
+    state, _ = step(state, Received(LIAR, later, 1_000 + (VIEW_CHANGE_COST + 1) * CHECK_MS, EPOCH_MS))
+    assert len(checked) == 1
+    assert state.view_changes[LIAR] == later
+
+
+def test_flooding_peer_costs_others_nothing_and_its_next_height_begins_anew() -> None:
+    cluster = Cluster(4, liars=(LIAR,))
+    cluster[0].state, _ = flood(cluster, cluster.state(0), now_ms=cluster.world.now_ms)
+    cluster.submit(b"a")
+    cluster.deliver((Proposal, Prepare, Commit))
+    assert [cluster[index].head.height for index in (0, 1, 2)] == [1, 1, 1]
+    assert cluster.state(0).peers[LIAR].checks_spent == 0
+    message = cluster.view_change(LIAR, LIAR, cluster.state(0), View(2_000))
+    cluster.inject([0], LIAR, message)
+    assert cluster.state(0).view_changes[LIAR] == message
