@@ -48,7 +48,7 @@ from chain.contract.context import Context, apply_items
 from chain.contract.due import DUE_BALLOT_COMMIT, DUE_BALLOT_REVEAL
 from chain.contract.fault import run_guarded
 from chain.contract.membership import require_member
-from chain.contract.organisations import get_terms, get_today, require_plan
+from chain.contract.organisations import get_terms
 from chain.contract.tables import (
     MEMBER,
     MEMBER_DIED,

@@ -9,7 +9,15 @@ from chain.contract.halves import HALF, hash_call
 from chain.contract.member_calls import MemberAdmit, MemberLeave
 from chain.contract.plan_calls import BatchSign, Pause, Resume, WindDown
 from chain.contract.plan_events import PlanPaused, PlanResumed
-from chain.contract.plan_stops import BY_VOTE, PAUSE_AGAIN_DAYS, PAUSE_DAYS_MAX, begin_pause, end_pause, run_stops
+from chain.contract.plan_stops import (
+    BY_VOTE,
+    PAUSE_AGAIN_DAYS,
+    PAUSE_DAYS_MAX,
+    begin_pause,
+    count_stopped_day,
+    end_pause,
+    run_stops,
+)
 from chain.contract.settlement_tables import PERIOD_NOTICE
 from chain.contract.tables import (
     MEMBER_LEFT,
@@ -205,38 +213,44 @@ def test_pause_after_a_fault_lasts_seven_days_like_any_other(world: RulesWorld) 
     assert (world.plan.status, world.plan.stopped_days) == (PLAN_ACTIVE, 7)
 
 
+def run_midnight(world: RulesWorld, day: int, *, is_broken: bool) -> None:
+    """Run what the 0:00 of a day does to stops."""
+    count_stopped_day(world.state, PLAN_NAME, day)
+    run_stops(world.state, vote(world), PLAN_NAME, day, is_broken=is_broken)
+
+
 def test_what_is_left_of_a_pause_holds_when_a_freeze_above_it_ends(world: RulesWorld) -> None:
     world.succeed("bank", PAUSE_CALL)
     day = world.today
-    run_stops(world.state, vote(world), PLAN_NAME, day + 1, is_broken=True)
+    run_midnight(world, day + 1, is_broken=True)
     assert world.plan.status == PLAN_FROZEN
-    run_stops(world.state, vote(world), PLAN_NAME, day + 3, is_broken=False)
+    run_midnight(world, day + 3, is_broken=False)
     assert (world.plan.status, world.plan.since_day) == (PLAN_PAUSED, day + 3)
-    run_stops(world.state, vote(world), PLAN_NAME, day + PAUSE_DAYS_MAX, is_broken=False)
+    run_midnight(world, day + PAUSE_DAYS_MAX, is_broken=False)
     assert (world.plan.status, world.plan.stopped_days) == (PLAN_ACTIVE, 3)
 
 
 def test_freeze_that_outlasts_the_pause_ends_in_no_pause(world: RulesWorld) -> None:
     world.succeed("bank", PAUSE_CALL)
     day = world.today
-    run_stops(world.state, vote(world), PLAN_NAME, day + 1, is_broken=True)
-    run_stops(world.state, vote(world), PLAN_NAME, day + 7, is_broken=True)
+    run_midnight(world, day + 1, is_broken=True)
+    run_midnight(world, day + 7, is_broken=True)
     assert (world.plan.status, world.state.get(PAUSE, PLAN_NAME)) == (PLAN_FROZEN, None)
-    run_stops(world.state, vote(world), PLAN_NAME, day + 8, is_broken=False)
+    run_midnight(world, day + 8, is_broken=False)
     assert world.plan.status == PLAN_ACTIVE
 
 
 def test_pause_signed_before_the_events_of_its_day_have_run_counts_no_day_before_it(world: RulesWorld) -> None:
     world.succeed("bank", PAUSE_CALL)
-    run_stops(world.state, vote(world), PLAN_NAME, world.today, is_broken=False)
+    run_midnight(world, world.today, is_broken=False)
     assert (world.plan.status, world.plan.stopped_days) == (PLAN_PAUSED, 0)
-    run_stops(world.state, vote(world), PLAN_NAME, world.today + 1, is_broken=False)
+    run_midnight(world, world.today + 1, is_broken=False)
     assert world.plan.stopped_days == 1
 
 
 def test_ended_plan_is_stopped_by_nothing_any_more(world: RulesWorld) -> None:
     world.state.put(PLAN, replace(world.plan, status=PLAN_ENDED), PLAN_NAME)
-    run_stops(world.state, vote(world), PLAN_NAME, world.today, is_broken=True)
+    run_midnight(world, world.today, is_broken=True)
     assert world.plan.status == PLAN_ENDED
 
 
