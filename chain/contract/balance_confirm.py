@@ -14,7 +14,7 @@ from chain.contract.money_calls import BalanceConfirm
 from chain.contract.money_events import BalanceConfirmed, StatementDisputed
 from chain.contract.money_tables import CONFIRMATION, ConfirmationRecord
 from chain.contract.organisations import get_auditors, require_role
-from chain.contract.statement import reopen_statement
+from chain.contract.statement import dispute_statement
 from chain.errors import Refusal
 from chain.genesis import ROLE_AUDITOR
 from chain.state import Overlay
@@ -50,7 +50,7 @@ def apply_balance_confirm(state: Overlay, context: Context, call: BalanceConfirm
             is_equal=is_equal,
         )
     )
-    if _is_contradicted(state, call.account, call.day) and reopen_statement(state, call.account, number):
+    if _is_contradicted(state, call.account, call.day) and dispute_statement(state, call.account, number):
         context.emit(StatementDisputed(account=call.account, span=number))
     return ()
 

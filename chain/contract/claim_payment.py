@@ -58,7 +58,8 @@ def on_settled(state: Overlay, context: Context, claim_id: bytes, granted: int, 
     claim = state.require(CLAIM, claim_id)
     context.emit(ClaimSettled(claim=claim_id, granted=granted, rest=rest_carried))
     claim = replace(claim, granted=claim.granted + granted, rest=rest_carried)
-    if granted or not rest_carried:
+    # What was granted before may still wait for the bank or for another account, and then says so.
+    if granted or not (rest_carried or claim.paid < claim.granted):
         claim = _move(context, claim_id, claim, CLAIM_SETTLED)
     return _finish(state, context, claim_id, claim)
 

@@ -17,8 +17,8 @@ INSTRUCTION_COMPUTED, INSTRUCTION_READY, INSTRUCTION_SETTLED, INSTRUCTION_FAILED
 INSTRUCTION_STATE_NAMES = ("computed", "ready", "settled", "failed", "unclaimed")
 REASON_RETURNED = 1_000
 """Reason of a failed instruction whose payment had been made and came back; the bank's own reasons lie below."""
-STATEMENT_MATCHED, STATEMENT_MISMATCH, STATEMENT_RESOLVED = range(3)
-STATEMENT_STATE_NAMES = ("matched", "mismatch", "resolved")
+STATEMENT_MATCHED, STATEMENT_MISMATCH, STATEMENT_RESOLVED, STATEMENT_DISPUTED = range(4)
+STATEMENT_STATE_NAMES = ("matched", "mismatch", "resolved", "disputed")
 
 
 class DepositCodeRecord(Record, frozen=True):
@@ -84,7 +84,7 @@ class StatementRecord(Record, frozen=True):
     expected_closing: SignedFen
     """Closing by the chain's own books when it was posted."""
     state: Code
-    """Matched, mismatch or resolved, as it is now."""
+    """Matched, mismatch, resolved or disputed by auditors' letters, as it is now."""
     booked: tuple[Number, FenField, Number, FenField]
     """Incoming count and sum, outgoing count and sum by the chain's books, lines of a resolution included."""
     explained_closing: FenField

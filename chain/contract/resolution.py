@@ -24,6 +24,7 @@ from chain.contract.custody_tables import (
     DEPOSIT,
     INSTRUCTION,
     STATEMENT,
+    STATEMENT_DISPUTED,
     STATEMENT_MISMATCH,
     AccountRecord,
 )
@@ -63,6 +64,7 @@ from chain.state import Overlay
 
 OBJECTION_DAYS: Final = 2
 """Another auditor may object for so many days."""
+_OPEN: Final = (STATEMENT_MISMATCH, STATEMENT_DISPUTED)
 _PARTIES: Final = (Party(role=ROLE_CUSTODIAN), Party(role=ROLE_AUDITOR))
 
 _DueId = tuple[str, int, int]
@@ -189,7 +191,7 @@ def _book_explanation(
     """
     reconciliation = read_reconciliation(state, name)
     statement = state.require(STATEMENT, name, span)
-    if reconciliation.statement != span or statement.state != STATEMENT_MISMATCH:
+    if reconciliation.statement != span or statement.state not in _OPEN:
         raise Refusal("statement_state", span=span)
     if not figures.is_sound or figures.opening != reconciliation.explained:
         raise Refusal("statement_sums", opening=figures.opening, expected=reconciliation.explained)

@@ -2,7 +2,7 @@
 
     posted --equal to the books--> MATCHED
            --different-----------> MISMATCH --explained by bank and auditor (resolution.py)--> RESOLVED
-    MATCHED | RESOLVED --two auditors' letters say otherwise (balance_confirm.py)--> MISMATCH
+    MATCHED | RESOLVED --two auditors' letters say otherwise (balance_confirm.py)--> DISPUTED --explained--> RESOLVED
 
 Each statement is compared by what moved on its own days, so that one mismatch does not make all later ones wrong. The
 oldest that is not explained is open (`ReconciliationRecord.statement`); the account matches when none is. From the day
@@ -19,6 +19,7 @@ from chain.contract.custody_tables import (
     ACCOUNT,
     BOOKING_DAY,
     STATEMENT,
+    STATEMENT_DISPUTED,
     STATEMENT_MATCHED,
     STATEMENT_MISMATCH,
     STATEMENT_RESOLVED,
@@ -154,15 +155,19 @@ def open_mismatch(state: Overlay, account: str, number: int, *, explained: int) 
     write_reconciliation(state, account, replace(before, statement=number, explained=explained))
 
 
-def reopen_statement(state: Overlay, account: str, number: int) -> bool:
-    """Make a statement that was explained a mismatch again; return False where it, or one before it, is open anyway."""
-    reconciliation = read_reconciliation(state, account)
-    if reconciliation.statement is not None and reconciliation.statement <= number:
-        return False
+def dispute_statement(state: Overlay, account: str, number: int) -> bool:
+    """Let a statement need an explanation, whatever its figures say; return False where it needs one anyway.
+
+    Behind an older one that is open it waits: no explanation of that one puts this one right.
+    """
     record = state.require(STATEMENT, account, number)
-    state.put(STATEMENT, replace(record, state=STATEMENT_MISMATCH), account, number)
-    open_mismatch(state, account, number, explained=record.explained_closing - _get_net(record))
-    state.put(ACCOUNT, replace(state.require(ACCOUNT, account), is_matched=False), account)
+    reconciliation = read_reconciliation(state, account)
+    if record.state == STATEMENT_DISPUTED or reconciliation.statement == number:
+        return False
+    state.put(STATEMENT, replace(record, state=STATEMENT_DISPUTED), account, number)
+    if reconciliation.statement is None or reconciliation.statement > number:
+        open_mismatch(state, account, number, explained=record.explained_closing - _get_net(record))
+        state.put(ACCOUNT, replace(state.require(ACCOUNT, account), is_matched=False), account)
     return True
 
 
@@ -182,7 +187,8 @@ def close_mismatch(state: Overlay, account: str, number: int, figures: Figures) 
     while following < before.statements:
         record = state.require(STATEMENT, account, following)
         if not _is_explained(record, opening=explained):
-            state.put(STATEMENT, replace(record, state=STATEMENT_MISMATCH), account, following)
+            if record.state != STATEMENT_DISPUTED:
+                state.put(STATEMENT, replace(record, state=STATEMENT_MISMATCH), account, following)
             break
         if record.state == STATEMENT_MISMATCH:
             state.put(STATEMENT, replace(record, state=STATEMENT_MATCHED), account, following)
@@ -206,6 +212,8 @@ def _get_net(record: StatementRecord) -> int:
 
 def _is_explained(record: StatementRecord, *, opening: int) -> bool:
     """Tell whether a statement needs no explanation of its own where the one before it closes with `opening`."""
+    if record.state == STATEMENT_DISPUTED:
+        return False
     if record.state == STATEMENT_RESOLVED:
         return opening + _get_net(record) == record.explained_closing
     posted = get_figures(record)

@@ -147,7 +147,7 @@ class Bank:
     def _answer_instructions(self, world: World) -> list[Order]:
         ready = [view for view in world.instructions if self.errands.begin(name_answer(view), world.today)]
         for view in ready:
-            if self._unpayable is None and view.claim in self._registry.diagnoses:
+            if self._unpayable is None and view.kind == "aid" and view.claim in self._registry.diagnoses:
                 self._unpayable = view.instruction
             if (view.instruction, view.attempt) not in self._answered_on:
                 self._answered_on[view.instruction, view.attempt] = world.today

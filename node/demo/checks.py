@@ -96,7 +96,8 @@ def _check_bank(report: Report, books: Books, sent_in: int) -> Check:
 def _check_members(report: Report) -> Check:
     listed = sum(member.balance for member in report.members)
     receipts = report.credits
-    refunded = sum(item.amount for item in report.payouts if item.kind == "refund")
+    # What failed is back in the member's balance, and goes out as another instruction.
+    refunded = sum(item.amount for item in report.payouts if item.kind == "refund" and item.state != "failed")
     charged = sum(settlement.collected for settlement in report.settlements)
     credited = receipts.taken + receipts.matched - receipts.recalled_from_members
     computed = credited - refunded - charged - receipts.arrears

@@ -13,7 +13,7 @@ from chain.contract.claim_calls import (
 )
 from chain.contract.claim_report import hash_report
 from chain.contract.claim_status import get_active
-from chain.contract.claim_tables import CLAIM_EXPIRED, CLAIM_PAID, CLAIM_REJECTED
+from chain.contract.claim_tables import CLAIM_EXPIRED, CLAIM_PAID, CLAIM_PAY_FAILED, CLAIM_REJECTED
 from chain.contract.custody_tables import INSTRUCTION_FAILED, INSTRUCTION_REFUND, INSTRUCTION_RETURN
 from chain.contract.guardian import MAJORITY_YEARS
 from chain.contract.member_calls import (
@@ -320,3 +320,23 @@ def test_what_a_stolen_key_signed_counts_no_more_once_the_key_was_replaced() -> 
     do(path, name_hash("new"), GuardianHandOver(member=child, new_key=name_hash("grown")))
     do(path, name_hash("grown"), GuardianHandOver(member=child, new_key=name_hash("grown")))
     assert path.member(child).key == name_hash("grown")
+
+
+# --- what a claim says of its money ---
+
+
+def test_a_rest_that_is_ended_does_not_hide_that_an_earlier_part_could_not_be_paid() -> None:
+    path = Path(members=3, unpaid='"carry"', carry_periods_max="1")
+    member = path.join("p", 90_000)
+    path.enter_window()
+    claim_id = path.add_claim(member, 600_000)
+    while path.pool.settlements == 0:
+        path.advance(1)
+    path.sign_batch(0)
+    (aid,) = [item for item in path.ready_instructions() if path.instruction(item).claim == claim_id]
+    assert path.acknowledge(aid, is_settled=False).items == (SUCCESS,)
+    assert path.claim(claim_id).status == CLAIM_PAY_FAILED
+    path.advance(40)
+    claim = path.claim(claim_id)
+    assert (claim.rest, claim.paid, claim.granted) == (0, 0, path.instruction(aid).amount)
+    assert claim.status == CLAIM_PAY_FAILED

@@ -3,10 +3,10 @@
 from msgspec.structs import replace
 
 from chain.contract.balance_confirm import CONFIRM_BACK_DAYS, CONFIRM_DAYS, compute_confirm_due
-from chain.contract.custody_tables import STATEMENT_MISMATCH, STATEMENT_RESOLVED
+from chain.contract.custody_tables import STATEMENT_DISPUTED, STATEMENT_RESOLVED
 from chain.contract.money_calls import BalanceConfirm
 from chain.contract.money_events import BalanceConfirmed, StatementDisputed
-from chain.contract.money_tables import CONFIRMATION
+from chain.contract.money_tables import CONFIRMATION, RECONCILIATION
 from chain.contract.tables import PLAN_ACTIVE, PLAN_FROZEN
 from tests.chain.contract.money_world import (
     ALREADY,
@@ -59,7 +59,7 @@ def test_the_letters_of_two_auditors_freeze_the_plan_until_the_statement_is_expl
     world.call("audit-one", confirm(day, 4_999))
     world.call("audit-two", confirm(day, 4_998))
     assert StatementDisputed(account=ACCOUNT_NAME, span=2) in world.last_events
-    assert get_statement(world, 2).state == STATEMENT_MISMATCH
+    assert get_statement(world, 2).state == STATEMENT_DISPUTED
     world.advance(1)
     assert world.plan.status == PLAN_FROZEN
     posted = get_statement(world, 2)
@@ -73,6 +73,22 @@ def test_the_letters_of_two_auditors_freeze_the_plan_until_the_statement_is_expl
     world.advance(3)
     assert (world.plan.status, get_account(world).is_matched) == (PLAN_ACTIVE, True)
     assert get_statement(world, 2).state == STATEMENT_RESOLVED
+
+
+def test_a_dispute_is_not_forgotten_when_an_older_statement_is_explained() -> None:
+    world = build_closed()
+    day = START_DAY + 2
+    for disputed in (day - 1, day):
+        world.call("audit-one", confirm(disputed, 4_999))
+        world.call("audit-two", confirm(disputed, 4_999))
+    assert world.state.require(RECONCILIATION, ACCOUNT_NAME).statement == 1
+    posted = get_statement(world, 1)
+    call = build_resolution(world.build_statement(day - 1, day - 1), 1, opening=posted.opening, closing=posted.closing)
+    assert sign(world, call).number == SUCCESS
+    world.advance(2)
+    assert get_statement(world, 1).state == STATEMENT_RESOLVED
+    assert (get_statement(world, 2).state, get_account(world).is_matched) == (STATEMENT_DISPUTED, False)
+    assert world.state.require(RECONCILIATION, ACCOUNT_NAME).statement == 2
 
 
 def test_letters_about_different_days_or_of_one_auditor_do_not_add_up() -> None:

@@ -41,7 +41,7 @@ from chain.contract.money_tables import (
     RESOLUTION_OBJECTED,
     RESOLUTION_PENDING,
 )
-from chain.contract.statement import reopen_statement
+from chain.contract.statement import dispute_statement
 from chain.contract.tables import PLAN_ACTIVE, PLAN_FROZEN
 from tests.chain.contract.money_world import (
     ALREADY,
@@ -325,8 +325,8 @@ def test_a_resolved_statement_can_be_disputed_and_explained_once_more() -> None:
     bank.in_count, bank.in_sum = 1, 700
     statement = bank.post()
     bank.resolve(statement, LateDeposit(deposit=late))
-    assert reopen_statement(world.state, ACCOUNT_NAME, 0)
-    assert not reopen_statement(world.state, ACCOUNT_NAME, 1)
+    assert dispute_statement(world.state, ACCOUNT_NAME, 0)
+    assert not dispute_statement(world.state, ACCOUNT_NAME, 0)
     assert world.state.require(RECONCILIATION, ACCOUNT_NAME).explained == 0
     sign(world, build_resolution(statement, 0))
     world.advance(2)
