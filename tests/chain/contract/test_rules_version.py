@@ -30,6 +30,8 @@ from chain.contract.version_tables import (
     get_effective_version,
     get_pin,
 )
+from chain.contract.wind_down import begin_wind_down
+from chain.contract.wind_tables import CAUSE_VOTE
 from chain.errors import Refusal
 from chain.genesis import ROLE_ASSESSOR
 from tests.chain.contract.rules_world import SECOND_ACCOUNT, RulesWorld, build_rules_world, change_terms, run_signers
@@ -349,7 +351,7 @@ def test_days_in_which_the_plan_is_stopped_do_not_count_for_the_disclosure(world
 
 def test_wind_down_stops_what_is_disclosed(world: RulesWorld) -> None:
     number = world.publish(change_terms(world.terms, fee_bp=1))
-    world.state.put(PLAN, replace(world.plan, wind_day=world.today), PLAN_NAME)
+    begin_wind_down(world.state, world.context("vote"), PLAN_NAME, cause=CAUSE_VOTE, by=BY_VOTE)
     world.advance(DISCLOSURE_DAYS)
     assert world.version(number).reason == get_entry("plan_not_active").number
 
