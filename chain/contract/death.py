@@ -26,6 +26,7 @@ from chain.contract.member_events import DeathReported, DeathRevoked
 from chain.contract.member_key_tables import DEATH, HOLDER_ESTATE, DeathRecord
 from chain.contract.membership import APPLICATION_DAYS, get_signing_keys
 from chain.contract.persons import hold_person, is_gone, resolve_index
+from chain.contract.settlement_tables import SHARE_STEP
 from chain.contract.shares import PoolBook, get_pinned, open_book, save_book, write_member
 from chain.contract.tables import (
     ACT_AGE_OUT,
@@ -203,7 +204,7 @@ def _restore(
             # In a wind-down nobody enters: the money goes back like that of any application.
             _set_dates(state, context, book, member_id, after)
     elif before.is_leaf:
-        write_member(state, book, member_id, member, _build_leaf(book, after, before))
+        write_member(state, book, member_id, member, _build_leaf(state, book, after, before, ended_on=member.since_day))
     else:
         write_member(state, book, member_id, member, replace(after, paid_before=before.paid_before))
         _set_dates(state, context, book, member_id, after)
@@ -213,13 +214,13 @@ def _restore(
         exit_member(state, context, member_id, ACT_AGE_OUT)
 
 
-def _build_leaf(book: PoolBook, after: MemberRecord, before: MemberRecord) -> MemberRecord:
+def _build_leaf(
+    state: Overlay, book: PoolBook, after: MemberRecord, before: MemberRecord, *, ended_on: int
+) -> MemberRecord:
     """Return the member with a leaf again; `after` holds its money in `cash` and its shares in `paid_before`."""
     if before.status != MEMBER_SHARING:
         raise InvariantViolation(f"a leaf of somebody in status {before.status} is not restored")
-    index = book.pool.share_index
-    paid_to_the_end = before.paid_before + before.weight * (before.x - before.entry_index)
-    if after.paid_before == paid_to_the_end and before.x < index:
+    if before.x < _get_index_on(state, book, ended_on):
         rem = min(before.rem, after.cash)
         return replace(
             after,
@@ -230,8 +231,18 @@ def _build_leaf(book: PoolBook, after: MemberRecord, before: MemberRecord) -> Me
             entry_index=before.entry_index,
             paid_before=before.paid_before,
         )
+    index = book.pool.share_index
     units, rem = divmod(after.cash, after.weight)
     return replace(after, is_leaf=True, x=index + units, rem=rem, cash=0, entry_index=index)
+
+
+def _get_index_on(state: Overlay, book: PoolBook, day: int) -> int:
+    """Return the share index at the end of a day: who is not beyond it by then was suspended."""
+    for number in range(book.pool.settlements - 1, -1, -1):
+        step = state.require(SHARE_STEP, book.plan, book.number, number)
+        if step.day <= day:
+            return step.share_index
+    return 0
 
 
 def _set_dates(state: Overlay, context: Context, book: PoolBook, member_id: bytes, member: MemberRecord) -> None:

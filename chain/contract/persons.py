@@ -69,7 +69,9 @@ def resolve_index(state: Overlay, plan: str, person_index: bytes) -> tuple[bytes
         reissue = state.get(REISSUE, plan, person_index)
         if reissue is None or not reissue.is_moved:
             return person_index, epoch
-        if reissue.bank_index is None or reissue.epoch <= epoch:
+        # Equal: into the entry of somebody else, who moved on in the same epoch. No circle: nothing moves to an index
+        # that has led on (index_epoch.py).
+        if reissue.bank_index is None or reissue.epoch < epoch:
             raise InvariantViolation(f"{plan}: an index moved to nowhere, or back, in epoch {reissue.epoch}")
         person_index, epoch = reissue.bank_index, reissue.epoch
 

@@ -265,6 +265,7 @@ def on_transfer_failed(state: Overlay, context: Context, book: PoolBook, record:
         refund_member(state, context, book, record.member, member, record.amount)
         return
     move = state.require(MOVE, record.member)
+    move = replace(move, has_cover=move.has_cover and book.today <= move.left_day + MOVE_DAYS)
     after = replace(member, status=MEMBER_VERIFIED, since_day=book.today, cash=record.amount)
     context.emit(PoolMoveDropped(member=record.member, pool=book.number))
     _end_transfer(state, context, book, record.member, move, before=member, after=after)
@@ -303,7 +304,9 @@ def finish_entry(state: Overlay, book: PoolBook, member_id: bytes) -> MemberReco
         return member
     state.delete(MOVE, member_id)
     if move.has_cover and member.status in (MEMBER_SHARING, MEMBER_WAITING) and member.past:
-        cover_from, to_day, accident_from = member.past[-1]
-        member = replace(member, past=(*member.past[:-1], (cover_from, max(to_day, book.today), accident_from)))
+        # Behind the entry the new pool covers, and who leaves it is covered by none.
+        cover_from, _, accident_from = member.past[-1]
+        cover = ((cover_from, book.today, accident_from),) if min(cover_from, accident_from) <= book.today else ()
+        member = replace(member, past=(*member.past[:-1], *cover))
         state.put(MEMBER, member, member_id)
     return member

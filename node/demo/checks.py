@@ -26,7 +26,7 @@ RARE_ACTS = (
     ("a new version of the rules was published and signed", 190, ("rules_publish", "member_accept_rules")),
     ("objections were ruled on", 240, ("objection_file", "objection_rule")),
     ("a death was reported", 230, ("death_report",)),
-    ("an appeal went before a jury", 300, ("appeal_file", "ballot_commit", "ballot_reveal")),
+    ("an appeal went before a jury", 300, ("appeal_file",)),
 )
 """(what must have happened, from how many days on, calls of which each must have succeeded)."""
 
@@ -210,6 +210,10 @@ def _check_rare_acts(report: Report, days: int) -> list[Check]:
         needed = report.claims.get("rejected", 0) > 0 if "appeal_file" in calls else True
         if days >= days_min:
             is_met = min(counts.values()) > 0 or not needed
+            if "appeal_file" in calls:
+                # A jury that did not vote in time gives its place to another, and that to an auditor and a firm.
+                is_met = is_met and not report.claims.get("appealed")
+                counts |= {call: report.calls[call] for call in ("ballot_commit", "ballot_reveal", "appeal_rule")}
             checks.append(Check(name=name, detail=format_counts(counts), is_met=is_met))
     return checks
 

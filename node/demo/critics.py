@@ -2,7 +2,7 @@
 
 day 150   a member objects with evidence: an auditor admits it, another firm looks again
 day 180   another objects without any: dismissed
-any day   the first claim that is rejected goes before a jury: sealed votes, opened votes; one juror stays away
+any day   the first claim that is rejected goes before a jury: sealed votes, opened votes; some jurors stay away
 """
 
 from chain.contract.claim_calls import (
@@ -25,7 +25,9 @@ OBJECTIONS = ((150, True), (180, False))
 """(day of the demo, whether the evidence holds)."""
 REJECTED_SUBJECT = 0
 UPHOLD_EVERY = 4
-"""Every so many-th juror finds that the appellant is right."""
+"""One juror in so many finds that the appellant is right."""
+ABSENT_EVERY = 6
+"""One juror in so many stays away."""
 
 
 class Critics:
@@ -117,9 +119,11 @@ class Critics:
     def _vote(self, world: World) -> list[Order]:
         orders = []
         for task in world.tasks:
-            jurors = world.juries.get(task.subject, ())
-            for place, juror in enumerate(jurors[:-1]):
-                is_upheld = place % UPHOLD_EVERY == UPHOLD_EVERY - 1
+            for juror in world.juries.get(task.subject, ()):
+                lot = sha256(task.subject + juror)
+                is_upheld = lot[0] % UPHOLD_EVERY == 0
+                if lot[5] % ABSENT_EVERY == 0:
+                    continue
                 if task.kind == "ballot_commit":
                     orders += self._seal(task.subject, juror, is_upheld=is_upheld)
                 elif task.kind == "ballot_reveal":

@@ -106,9 +106,14 @@ class Members:
         """Return whose claim this is."""
         return next((membership for membership in self.memberships if membership.claim == claim), None)
 
-    def list_keys(self) -> dict[bytes, bytes]:
-        """Return the public key with which each member signs now."""
-        return {member: membership.key.public_key for member, membership in self._by_member.items()}
+    def list_voters(self, world: World) -> dict[bytes, bytes]:
+        """Return the public keys, by pseudonym, of those who may be drawn for a jury: grown and paying."""
+        return {
+            member: membership.key.public_key
+            for member, membership in self._by_member.items()
+            if membership.person.guardian is None and (view := world.members.get(member)) is not None
+            if view.status in {"covered", "waiting", "left", "leaving", "claimed_out"}
+        }
 
     def choose(
         self, part: str, world: World, *, age: int | None = None, below_fen: int | None = None

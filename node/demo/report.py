@@ -22,6 +22,7 @@ STORY_CALLS = (
     "appeal_file",
     "ballot_commit",
     "ballot_reveal",
+    "appeal_rule",
     "reaudit_report",
 )
 """Calls that are rare: the report counts them."""

@@ -175,8 +175,8 @@ class RestBackend:
                 tasks[kind, subject] = TaskView(kind=kind, subject=subject, organisations=names)
         return tuple(tasks.values())
 
-    async def find_jurors(self, case: bytes, keys: Mapping[bytes, bytes]) -> tuple[bytes, ...]:
-        """Return the jurors of a case once every member has asked; some ask with each call, so that no tick is long.
+    async def find_jurors(self, case: bytes, keys: Mapping[bytes, bytes]) -> tuple[tuple[bytes, ...], bool]:
+        """Return the jurors of a case who know of it, and whether all do; some ask with each call: a tick stays short.
 
         Who judges whom is not public, so each member tries for himself whether he could vote.
         """
@@ -187,10 +187,10 @@ class RestBackend:
         )
         search.waiting = search.waiting[SEARCH_PER_CALL:]
         search.found += [member for (member, _), is_drawn in zip(asking, found, strict=True) if is_drawn]
-        if search.waiting:
-            return ()
-        del self._searches[case]
-        return tuple(sorted(search.found))
+        is_over = not search.waiting
+        if is_over:
+            del self._searches[case]
+        return tuple(sorted(search.found)), is_over
 
     async def _is_juror(self, case: bytes, place: int, member: bytes, key: bytes) -> bool:
         ballot = BallotCommit(member=member, items=(BallotCommitItem(case=case, hash=UNSEALED),))

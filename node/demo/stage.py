@@ -47,8 +47,8 @@ class Backend(Protocol):
     async def send(self, parcels: list["Parcel"]) -> None:
         """Hand transactions over; returns before they are final."""
 
-    async def find_jurors(self, case: bytes, keys: Mapping[bytes, bytes]) -> tuple[bytes, ...]:
-        """Return which of these members (with their keys) are on the jury of a case; empty while that is not known."""
+    async def find_jurors(self, case: bytes, keys: Mapping[bytes, bytes]) -> tuple[tuple[bytes, ...], bool]:
+        """Return which of these members (with their keys) are known to judge a case, and whether all have asked."""
 
     async def collect(self) -> list[Outcome]:
         """Return the outcomes that became final since the last call, each once."""
@@ -185,6 +185,7 @@ class Stage:
         self._ticks = 0
         self._listed_period = -1
         self._asked_on = -1
+        self._juries_known: set[bytes] = set()
 
     @property
     def in_flight(self) -> int:
@@ -215,10 +216,12 @@ class Stage:
     async def _find_jurors(self) -> None:
         """Let each member look whether it was drawn for a jury that is asked to vote."""
         for task in self.world.tasks:
-            if task.kind == "ballot_commit" and task.subject not in self.world.juries:
-                found = await self._backend.find_jurors(task.subject, self.cast.members.list_keys())
-                if found:
-                    self.world.juries[task.subject] = found
+            if task.kind == "ballot_commit" and task.subject not in self._juries_known:
+                voters = self.cast.members.list_voters(self.world)
+                found, is_known = await self._backend.find_jurors(task.subject, voters)
+                self.world.juries[task.subject] = found
+                if found and is_known:
+                    self._juries_known.add(task.subject)
 
     def sign(self, order: Order) -> Parcel:
         """Sign an order; its outcome is awaited from now on."""

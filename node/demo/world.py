@@ -116,7 +116,7 @@ class World(Struct):
     asked_roles: tuple[str, ...] = ()
     """Whose tasks the backend lists with the next look; written by the stage."""
     juries: dict[bytes, tuple[bytes, ...]] = {}
-    """Members drawn for the jury of an appeal, by case: each juror finds that out for himself."""
+    """Members drawn for the jury of an appeal, by case, as far as they have found out: each does so for himself."""
     members: dict[bytes, MemberView] = {}
     members_height: int = -1
     """Height at which the members were listed last: less often than the rest."""

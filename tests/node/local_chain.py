@@ -289,9 +289,10 @@ class LocalBackend:
                     subject = bytes.fromhex(task.subject)
                     yield TaskView(kind=task.kind, subject=subject, organisations=tuple(task.organisations))
 
-    async def find_jurors(self, case: bytes, keys: Mapping[bytes, bytes]) -> tuple[bytes, ...]:
+    async def find_jurors(self, case: bytes, keys: Mapping[bytes, bytes]) -> tuple[tuple[bytes, ...], bool]:
         read = self.chain.ledger.read
-        return tuple(sorted(member for member in keys if read(JUROR.key(member, case), JUROR.codec) is not None))
+        found = sorted(member for member in keys if read(JUROR.key(member, case), JUROR.codec) is not None)
+        return tuple(found), True
 
     def _view_member(self, key: bytes, record: MemberRecord, pool: PoolRecord) -> MemberView:
         status = MEMBER_STATUS_NAMES[record.status]

@@ -157,7 +157,7 @@ def check_doubts(chain: LocalChain, cast: Cast) -> None:
     assert [review.rechecks for _, review in chain.scan(CLAIM_REVIEW, arity=1) if review.rechecks] == [1]
     ((_, appeal),) = chain.scan(APPEAL, arity=1)
     assert (appeal.status, appeal.decider, appeal.round) == (APPEAL_DISMISSED, DECIDER_JURY, 1)
-    assert appeal.revealed == appeal.committed == appeal.jurors - 1, "one juror stays away"
+    assert appeal.jurors // 2 < appeal.revealed == appeal.committed < appeal.jurors, "somebody stays away"
     assert 0 < appeal.upheld < appeal.revealed
     looks = {REAUDIT_OUTCOME_NAMES[record.outcome] for _, record in chain.scan(REAUDIT, arity=1)}
     assert "clean" in looks
@@ -201,7 +201,8 @@ async def test_a_whole_year_shows_everything_that_the_demo_promises(tmp_path: Pa
     assert {"left", "claimed_out", "refused", "aged_out"} <= statuses
     assert stage.cast.count_abandoned() == {}
     assert set(stage.codes) == {"success"}, "an actor asked for something that the contract refuses"
-    assert min(report.calls.values()) > 0
+    # No case needs the panel: the jury votes.
+    assert {call for call, count in report.calls.items() if count == 0} == {"appeal_rule"}
     receipts = report.credits
     assert min(receipts.matched, receipts.recalled, receipts.interest) > 0
     assert receipts.recalled_from_members == 0

@@ -16,6 +16,7 @@ from chain.contract.claim_calls import (
 from chain.contract.claim_report import hash_report
 from chain.contract.claim_status import get_active
 from chain.contract.terms import PlanTerms
+from chain.genesis import Parameters
 from tests.chain.contract.attack_ledger import AttackLedger, hash_of
 
 HONEST_FINDING = 0
@@ -93,9 +94,11 @@ class AttackChain(AttackLedger):
 
 
 @contextmanager
-def open_chain(path: Path, terms: PlanTerms | None = None) -> Iterator[AttackChain]:
+def open_chain(
+    path: Path, terms: PlanTerms | None = None, parameters: Parameters | None = None
+) -> Iterator[AttackChain]:
     """Open a ledger for one attack."""
-    chain = AttackChain(path, terms)
+    chain = AttackChain(path, terms, parameters)
     try:
         yield chain
     finally:

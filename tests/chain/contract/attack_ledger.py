@@ -79,9 +79,9 @@ class Answer(msgspec.Struct, frozen=True):
 class AttackLedger:
     """One ledger that grows by signed calls."""
 
-    def __init__(self, path: Path, terms: PlanTerms | None = None) -> None:
+    def __init__(self, path: Path, terms: PlanTerms | None = None, parameters: Parameters | None = None) -> None:
         self.terms = terms or build_terms()
-        genesis = build_genesis(self.terms, time_ms=GENESIS_MS, parameters=Parameters(tenure=1))
+        genesis = build_genesis(self.terms, time_ms=GENESIS_MS, parameters=parameters or Parameters(tenure=1))
         self.chain = LocalChain(genesis, path)
         self.organisations = build_keys()
         self.time_ms = GENESIS_MS

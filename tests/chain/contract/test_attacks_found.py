@@ -3,6 +3,7 @@
 from msgspec.structs import replace
 
 from chain.catalogue import get_entry
+from chain.contract.calendar import compute_new_year_day
 from chain.contract.claim_calls import (
     AssessorAccept,
     ClaimConfirm,
@@ -15,6 +16,7 @@ from chain.contract.claim_report import hash_report
 from chain.contract.claim_status import get_active
 from chain.contract.claim_tables import CLAIM_EXPIRED, CLAIM_PAID, CLAIM_PAY_FAILED, CLAIM_REJECTED
 from chain.contract.custody_tables import INSTRUCTION_FAILED, INSTRUCTION_REFUND, INSTRUCTION_RETURN
+from chain.contract.events import AutomaticFault
 from chain.contract.guardian import MAJORITY_YEARS
 from chain.contract.member_calls import (
     AccountVerify,
@@ -22,8 +24,11 @@ from chain.contract.member_calls import (
     DeathReport,
     DeathRevoke,
     GuardianHandOver,
+    IndexEpochOpen,
     IndexIssue,
     IndexIssueItem,
+    IndexReissue,
+    IndexReissueItem,
     MemberAdmit,
     MemberLeave,
     MemberRekeyRecover,
@@ -32,11 +37,13 @@ from chain.contract.money_calls import InstructionUnclaimed
 from chain.contract.settlement_tables import PERIOD_COMPUTED
 from chain.contract.tables import (
     MEMBER,
+    MEMBER_AGED_OUT,
     MEMBER_CLAIMED_OUT,
     MEMBER_DIED,
     MEMBER_EXPIRED,
     MEMBER_QUEUED,
     MEMBER_VERIFIED,
+    PLAN_ACTIVE,
     PLAN_ENDED,
     PLAN_WIND_DOWN,
 )
@@ -340,3 +347,32 @@ def test_a_rest_that_is_ended_does_not_hide_that_an_earlier_part_could_not_be_pa
     claim = path.claim(claim_id)
     assert (claim.rest, claim.paid, claim.granted) == (0, 0, path.instruction(aid).amount)
     assert claim.status == CLAIM_PAY_FAILED
+
+
+# --- a fault that two careless or colluding institutions could plant ---
+
+
+def reissue(path: ClaimPath, member: bytes, index: bytes) -> tuple[int, ...]:
+    item = IndexReissueItem(member=member, person_index=index)
+    path.call("bank", IndexReissue(epoch=1, items=(item,)))
+    return path.call("audit-one", IndexReissue(epoch=1, items=(item,))).items
+
+
+def test_an_index_that_leads_into_anothers_entry_stays_readable_when_that_one_moves_on() -> None:
+    path = Path(members=3)
+    ann = path.join("ann", 90_000)
+    ben = path.join("ben", 90_000, last_cover_year=2026)
+    opened = IndexEpochOpen(
+        plan=PLAN_NAME, epoch=1, bank_point=name_hash("bank point"), auditor_point=name_hash("auditor point")
+    )
+    for signer in ("bank", "audit-one"):
+        do(path, signer, opened)
+    # Bank and auditor say that ben is ann, and then move ann's entry on in the same epoch.
+    assert reissue(path, ben, name_hash("person", "ann")) == (SUCCESS,)
+    assert reissue(path, ann, name_hash("new", "ann")) == (SUCCESS,)
+    assert reissue(path, ben, name_hash("new", "ben")) == (get_entry("conflict").number,)
+    # What comes up for ben by itself is no fault that would pause the plan on every day from then on.
+    path.advance_to(compute_new_year_day(2027) + 1)
+    assert not any(isinstance(event, AutomaticFault) for event in path.events)
+    assert path.member(ben).status == MEMBER_AGED_OUT
+    assert path.plan.status == PLAN_ACTIVE
