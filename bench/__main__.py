@@ -263,7 +263,8 @@ def say_window(name: str, figures: dict[str, object]) -> None:
         f"{name}: {figures['committed']} in {figures['seconds']} s = {figures['tx_per_s']} tx/s, "
         f"finality p50 {figures['finality_ms_p50']} ms p99 {figures['finality_ms_p99']} ms, "
         f"CPU {figures['cpu_us_mean']} us per transaction and node, generator "
-        f"{figures['generator_cpu_us_per_transaction']} us, RSS {figures['rss_mb']} MB, "
+        f"{figures['generator_cpu_us_per_transaction']} us, own memory {figures['own_mb']} MB, "
+        f"with mapped files {figures['rss_mb']} MB, "
         f"blocks of {figures['block_transactions_p50']} (max {figures['block_transactions_max']}), "
         f"view changes {figures['view_changes']}, stages {figures['stage_us_per_transaction']}"
     )

@@ -39,7 +39,10 @@ class Usage:
     """CPU seconds and memory of one process."""
 
     cpu_s: float
+    own_mb: float
+    """Memory of its own."""
     rss_mb: float
+    """With the pages of mapped files, which the system takes back when it needs them."""
     peak_mb: float
 
 
@@ -49,6 +52,7 @@ def read_usage(pid: int) -> Usage:
     status = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines() if ":" in line)
     return Usage(
         cpu_s=(int(fields[11]) + int(fields[12])) / TICK,
+        own_mb=int(status["RssAnon"].split()[0]) / 1024,
         rss_mb=int(status["VmRSS"].split()[0]) / 1024,
         peak_mb=int(status["VmHWM"].split()[0]) / 1024,
     )
@@ -185,6 +189,7 @@ class Window:
             "cpu_us_per_transaction_and_node": [round(cpu / committed * 1e6, 1) for cpu in self.cpu_s],
             "cpu_us_mean": round(sum(self.cpu_s) / len(self.cpu_s) / committed * 1e6, 1),
             "generator_cpu_us_per_transaction": round(self.generator_cpu_s / committed * 1e6, 1),
+            "own_mb": [round(usage.own_mb) for usage in self.usage],
             "rss_mb": [round(usage.rss_mb) for usage in self.usage],
             "rss_peak_mb": [round(usage.peak_mb) for usage in self.usage],
             "blocks": len(self.block_sizes),

@@ -37,6 +37,9 @@ RECORDS_CACHED_MAX = 16_000
 STATE_TREE_CACHED_MAX = 32_000
 """Pages and buckets of the state tree kept in memory, about 27 MB: each transaction changes two or three leaves at
 random places, and reading a bucket from the database costs as much as changing it and all nodes above."""
+STATE_TREE_LAZY_MAX = 16_000
+"""Changed pages of the state tree that may wait in memory to be written: at most this many are hashed again at a
+start (trie_lazy.py)."""
 RESTORED_IDS_MAX = 200_000
 """Ids that are read back after a start, about a second's work; for what may have run earlier the database is asked."""
 RESTORED_BLOCKS_MAX = 20_000
@@ -112,7 +115,7 @@ class Ledger:
         """Read back when it is first asked."""
         self._absent = AbsentRecords(store)
         self.blobs = BlobTable(store)
-        self.state_tree = Tree(MAP, layout.STATE_TREE, store, STATE_TREE_CACHED_MAX)
+        self.state_tree = Tree(MAP, layout.STATE_TREE, store, STATE_TREE_CACHED_MAX, STATE_TREE_LAZY_MAX)
         self.genesis_hash = Hash(b"")
         if store.get(layout.META_HEAD) is None:
             self._write_genesis()

@@ -55,7 +55,7 @@ class RootRecord(msgspec.Struct, frozen=True):
     low_water_height: int
     """Height up to which every page is on disk, u64.
 
-    Equal to `height` as long as pages are written through.
+    Equal to `height` where no page waits (trie_lazy.py).
     """
     pin: int
     """Number of pins set so far, u32."""
@@ -72,6 +72,11 @@ def encode_record_key(tag: bytes, node: int) -> bytes:
     path_bytes = depth + 3 >> 2
     aligned = (node ^ 1 << 2 * depth) << 8 * path_bytes - 2 * depth
     return b"%bn%c%b" % (tag, depth, aligned.to_bytes(path_bytes, "big"))
+
+
+def encode_touched_key(tag: bytes, height: int) -> bytes:
+    """Return the key of the list of places that a block touched."""
+    return tag + b"L" + height.to_bytes(8, "big")
 
 
 def encode_bucket(entries: bytes, *, pin: int) -> bytes:

@@ -3,30 +3,19 @@
     Tree --begin()--> Pending --begin()--> Pending      any number side by side; dropping one costs nothing
     Tree.commit(pending)                                after pending.writes() are durable
 
-Writing policy (W) of state-tree 5: every changed record is written with its block, so a database snapshot
-can prove. Whoever uses a Pending whose base has changed under it (another Pending was committed, or its
-parent was updated after `begin`) gets an InvariantViolation: its answers would mix two trees.
+Buckets are written with their block, pages too unless the tree was opened with `lazy_pages_max` (trie_lazy.py). A
+database snapshot can prove either way: opening a tree on it brings the pages up to date. Whoever uses a Pending whose
+base has changed under it (another Pending was committed, or its parent was updated after `begin`) gets an
+InvariantViolation: its answers would mix two trees.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from itertools import islice
 from typing import Final, TypeVar
 
 from chain.errors import InvariantViolation, StoreError
-from chain.trie import (
-    COUNT_SHIFT,
-    Flavour,
-    Leaf,
-    Operation,
-    Root,
-    Sums,
-    compute_map_root_hash,
-    decode_leaf,
-    encode_root,
-    pack_sums,
-    unpack_sums,
-)
-from chain.trie_read import build_proof, compute_sums_from, find_tail, iterate_entries, select_key, walk
+from chain.trie import Flavour, Operation, pack_sums
+from chain.trie_lazy import LazyPages, list_touched, parse_touched, rehash
 from chain.trie_storage import (
     Page,
     RecordReader,
@@ -39,9 +28,10 @@ from chain.trie_storage import (
     encode_record_key,
     encode_root_key,
     encode_root_record,
+    encode_touched_key,
 )
 from chain.trie_update import Changes, PackedRoot, apply_operations
-from chain.types import ZERO_HASH, Hash
+from chain.trie_view import TreeView
 
 CACHE_ENTRIES_DEFAULT: Final = 12_000
 """Enough for ten million leaves at the measured rates (state-tree 4)."""
@@ -50,99 +40,6 @@ BUCKETS_SHARE: Final = 4
 _EMPTY_PACKED_ROOT: Final = PackedRoot(kind=0, hash=b"", sums=0)
 
 Record = TypeVar("Record")
-
-
-class TreeView:
-    """What can be read from a tree as committed (`Tree`) and as changed (`Pending`) alike.
-
-    Keys are tree keys: `map_key(...)` (32 bytes) or `sum_key(...)` (36 bytes). Any read raises StoreError
-    if a record is damaged or missing.
-    """
-
-    def __init__(self, flavour: Flavour, root: PackedRoot) -> None:
-        self.flavour = flavour
-        self._root = root
-
-    @property
-    def root(self) -> Root:
-        """Return the root with its sums."""
-        packed = self._root
-        return Root(kind=packed.kind, hash=Hash(packed.hash or ZERO_HASH), sums=unpack_sums(packed.sums))
-
-    @property
-    def packed_root(self) -> PackedRoot:
-        """Return the root with its sums as one integer."""
-        return self._root
-
-    @property
-    def root_bytes(self) -> bytes:
-        """Return what is committed elsewhere: map root hash (32 bytes) or encoded sum root (73 bytes)."""
-        return encode_root(self.root) if self.flavour.sums_bytes else compute_map_root_hash(self.root)
-
-    def get_page(self, node: int) -> Page:
-        """Return the page of a node id that is known to exist; not to be changed."""
-        raise NotImplementedError
-
-    def get_bucket(self, node: int) -> bytes:
-        """Return the entries of the bucket of a node id that is known to exist."""
-        raise NotImplementedError
-
-    def entry(self, key: bytes) -> bytes | None:
-        """Return what the tree holds for `key`: value hash (map) or packed leaf (sum); None if absent."""
-        _, entries = walk(self, flavour=self.flavour, kind=self._checked_kind(), key=self._checked(key))
-        return find_tail(entries, key, flavour=self.flavour)
-
-    def leaf(self, key: bytes) -> Leaf | None:
-        """Return the leaf at `key` of a sum tree, None if absent."""
-        self._require_sums()
-        tail = self.entry(key)
-        return None if tail is None else decode_leaf(tail)
-
-    def prove(self, key: bytes) -> bytes:
-        """Return the proof of presence or absence of `key`.
-
-        With `sum_key(I, 0^32)` that of the range X >= I.
-        """
-        return build_proof(self, flavour=self.flavour, kind=self._checked_kind(), key=self._checked(key))
-
-    def range_sums(self, x_from: int) -> Sums:
-        """Return the totals of the leaves with X >= x_from (any integer)."""
-        self._require_sums()
-        packed = compute_sums_from(
-            self, flavour=self.flavour, kind=self._checked_kind(), total=self._root.sums, x_from=x_from
-        )
-        return unpack_sums(packed)
-
-    def range_sums_between(self, x_from: int, x_end: int) -> Sums:
-        """Return the totals of the leaves with x_from <= X < x_end; nothing if the range is empty."""
-        return self.range_sums(x_from) - self.range_sums(max(x_from, x_end))
-
-    def select(self, rank: int) -> bytes:
-        """Return the key of the leaf that has `rank` smaller leaves; IndexError unless 0 <= rank < count."""
-        self._require_sums()
-        if not 0 <= rank < self._root.sums >> COUNT_SHIFT:
-            raise IndexError(f"rank {rank} in a tree of {self._root.sums >> COUNT_SHIFT} leaves")
-        return select_key(self, flavour=self.flavour, kind=self._checked_kind(), rank=rank)
-
-    def entries(self) -> Iterator[bytes]:
-        """Yield `key || tail` of every leaf in key order, checking each record against the root.
-
-        Raises StoreError at the first record that contradicts it. For audits and exports: it reads all.
-        """
-        self._checked_kind()
-        return iterate_entries(self, flavour=self.flavour, root=self._root)
-
-    def _checked_kind(self) -> int:
-        return self._root.kind
-
-    def _checked(self, key: bytes) -> bytes:
-        if len(key) != self.flavour.key_bytes:
-            raise InvariantViolation(f"{self.flavour.name} tree: a key of {len(key)} bytes")
-        return key
-
-    def _require_sums(self) -> None:
-        if not self.flavour.sums_bytes:
-            raise InvariantViolation("a map has no sums")
 
 
 class Tree(TreeView):
@@ -158,8 +55,9 @@ class Tree(TreeView):
         tag: bytes,
         reader: RecordReader,
         cache_entries_max: int = CACHE_ENTRIES_DEFAULT,
+        lazy_pages_max: int = 0,
     ) -> None:
-        """Open the tree as last written; StoreError if its root record is damaged."""
+        """Open the tree as last written; StoreError if its root record or what must be hashed again is damaged."""
         self.tag = tag
         self.reader = reader
         self.cache_entries_max = cache_entries_max
@@ -171,7 +69,9 @@ class Tree(TreeView):
         """Height given with the last root record."""
         self._pages: dict[int, Page] = {}
         self._buckets: dict[int, bytes] = {}
+        self.lazy = LazyPages(lazy_pages_max)
         packed = _EMPTY_PACKED_ROOT
+        record = None
         data = reader.get(encode_root_key(tag))
         if data is not None:
             record = decode_root_record(data, flavour)
@@ -183,19 +83,40 @@ class Tree(TreeView):
             self.height = record.height
             self.pin = record.pin
         super().__init__(flavour, packed)
+        if record is not None:
+            self.lazy.low_water = record.low_water_height
+            if record.low_water_height != record.height:
+                self._restore()
+
+    def _restore(self) -> None:
+        """Hash again what blocks touched since the low-water height: their pages may be older on disk."""
+        if self.flavour.sums_bytes or self.lazy.low_water > self.height:
+            raise StoreError(f"{self.flavour.name} tree: the low-water height is damaged")
+        places: list[bytes] = []
+        for height in range(self.lazy.low_water + 1, self.height + 1):
+            record = self.reader.get(encode_touched_key(self.tag, height))
+            if record is None:
+                raise StoreError(f"{self.flavour.name} tree: the list of places of block {height} is missing")
+            places += parse_touched(record)
+        root, old = rehash(self, flavour=self.flavour, kind=self._root.kind, places=places)
+        if root != self._root:
+            raise StoreError(f"{self.flavour.name} tree: what is stored contradicts the root of block {self.height}")
+        for node in old:
+            self._pages.pop(node, None)
+        self.lazy.restore(old)
 
     @property
     def cache_entries(self) -> int:
-        """Return how many decoded records the cache holds."""
-        return len(self._pages) + len(self._buckets)
+        """Return how many decoded records are in memory."""
+        return len(self.lazy.pages) + len(self._pages) + len(self._buckets)
 
     def begin(self) -> "Pending":
         """Open changes on top of the committed tree."""
         return Pending(self, None)
 
     def get_page(self, node: int) -> Page:
-        """Return the page of a node id, from the cache or the store."""
-        page = self._pages.get(node)
+        """Return the page of a node id, from those that wait, the cache or the store."""
+        page = self.lazy.pages.get(node) or self._pages.get(node)
         if page is None:
             page = decode_page(self._read(node), self.flavour)
             self._pages[node] = page
@@ -219,7 +140,12 @@ class Tree(TreeView):
         pending.check_base()
         if pending.tree is not self or not pending.rests_on_tree:
             raise InvariantViolation("commit of a Pending whose base is not committed")
-        _move(pending.changes.pages, self._pages)
+        chosen, low_water = pending.plan
+        self.lazy.commit(pending.changes, chosen, height=pending.height, low_water=low_water)
+        _move(chosen, self._pages)
+        for node in pending.changes.pages:
+            if node not in chosen:
+                self._pages.pop(node, None)
         _move(pending.changes.buckets, self._buckets)
         self._trim()
         self._root = pending.packed_root
@@ -235,14 +161,14 @@ class Tree(TreeView):
 
     def _trim(self) -> None:
         """Drop the oldest records, some at once: taking them one by one from a dict's front is quadratic."""
-        excess = len(self._pages) + len(self._buckets) - self.cache_entries_max
+        excess = self.cache_entries - self.cache_entries_max
         if excess <= 0:
             return
         excess += self.cache_entries_max // 16
         from_buckets = min(excess, max(0, len(self._buckets) - self.cache_entries_max // BUCKETS_SHARE))
         from_pages = min(excess - from_buckets, len(self._pages))
         _drop_oldest(self._pages, from_pages)
-        _drop_oldest(self._buckets, excess - from_pages)
+        _drop_oldest(self._buckets, min(excess - from_pages, len(self._buckets)))
 
 
 class Pending(TreeView):
@@ -259,6 +185,7 @@ class Pending(TreeView):
         self._parent = parent
         self._base_version = tree.generation if parent is None else parent.version
         self._committed_as = 0
+        self._plan: tuple[dict[int, Page], int] | None = None
         layers: list[Changes] = []
         ancestor = parent
         while ancestor is not None and not ancestor.is_committed:
@@ -306,15 +233,24 @@ class Pending(TreeView):
             operations=operations,
         )
 
+    @property
+    def plan(self) -> tuple[dict[int, Page], int]:
+        """Return the pages that the batch writes, and up to which height every page is on disk then."""
+        if self._plan is None:
+            self._plan = self.tree.lazy.choose(self.changes, height=self.height)
+        return self._plan
+
     def writes(self, *, height: int = 0) -> list[tuple[bytes, bytes | None]]:
-        """Return the records to write (None: to delete) in key order, the root record last.
+        """Return the records to write (None: to delete) in key order, then lists of places, the root record last.
 
         `height` is the block that the batch belongs to; it is stored with the root for the store's own
         checks.
         """
         self.check_base()
         self.height = height
-        pages, buckets = self.changes.pages, self.changes.buckets
+        self._plan = None
+        pages, low_water = self.plan
+        buckets = self.changes.buckets
         tag, pin = self.tree.tag, self.tree.pin
         batch: list[tuple[bytes, bytes | None]] = []
         # Node ids sort as record keys do: by depth, then by path.
@@ -327,7 +263,11 @@ class Pending(TreeView):
                 batch.append((key, encode_bucket(entries, pin=pin)))
             else:
                 batch.append((key, None))
-        record = RootRecord(root=self.root, height=height, low_water_height=height, pin=pin)
+        if low_water < height:
+            batch.append((encode_touched_key(tag, height), list_touched(self.changes.keys)))
+        for settled in range(self.tree.lazy.low_water + 1, min(low_water + 1, height)):
+            batch.append((encode_touched_key(tag, settled), None))
+        record = RootRecord(root=self.root, height=height, low_water_height=low_water, pin=pin)
         batch.append((encode_root_key(tag), encode_root_record(record, self.flavour)))
         return batch
 

@@ -39,18 +39,24 @@ SPLICE_MAX: Final = 8
 """Up to this many changes are spliced into a bucket one by one; more are merged by sorting."""
 PAGE_GONE: Final[Page] = []
 BUCKET_GONE: Final = b""
+_SHAPES: Final = (EMPTY, INNER)
+"""Kinds that are no count of entries."""
 
 
 class Changes:
     """Records that differ from the tree below, by node id."""
 
-    __slots__ = ("buckets", "pages")
+    __slots__ = ("buckets", "keys", "pages", "reshaped")
 
     def __init__(self) -> None:
         self.pages: dict[int, Page] = {}
         """Changed pages; an empty list if the page is gone."""
         self.buckets: dict[int, bytes] = {}
         """Entries of changed buckets; no bytes if the bucket is gone."""
+        self.reshaped: dict[int, None] = {}
+        """Pages that are new, or in which something became or ceased to be empty, a bucket or an inner node."""
+        self.keys: list[bytes] = []
+        """Keys of the batches, sorted within each."""
 
 
 class RecordSource(Protocol):
@@ -113,6 +119,7 @@ def apply_operations(
     keys, tails = sort_operations(flavour, operations)
     if not keys:
         return root
+    changes.keys += keys
     batch = _Batch(flavour, below, changes, keys, tails)
     if root.kind == INNER:
         page = batch.own_page(ROOT_NODE)
@@ -141,6 +148,7 @@ class _Batch:
         "node_prefix",
         "pages",
         "record_bytes",
+        "reshaped",
         "tails",
     )
 
@@ -155,6 +163,7 @@ class _Batch:
         self.below = below
         self.pages = changes.pages
         self.buckets = changes.buckets
+        self.reshaped = changes.reshaped
         self.keys = keys
         self.tails = tails
         self.bucket_prefix = flavour.bucket_prefix
@@ -219,6 +228,7 @@ class _Batch:
                 self._put_child(changed, digit, kind, digest, delta)
                 if kind != kind_old:
                     may_merge = True
+                    self._note_shape(node >> 2 if slot else node, kind_old, kind)
             delta_total += delta
             lo = end
         # An inner child alone has more than 16 leaves; its kind, 255, makes this sum too large as well.
@@ -257,6 +267,11 @@ class _Batch:
         cut = [entries[start : start + step] for start in range(0, len(entries), step)]
         kind, digest, _ = self._build(cut, 0, count, page, slot, node, depth)
         return kind, digest, delta
+
+    def _note_shape(self, page_node: int, kind_old: int, kind: int) -> None:
+        """Note a page in which a child became something else, not only fuller or emptier."""
+        if kind in _SHAPES or kind_old in _SHAPES:
+            self.reshaped[page_node] = None
 
     def _put_child(self, changed: bytearray, digit: int, kind: int, digest: bytes, delta: int) -> None:
         """Write the new kind and record of a child into the bytes of its node."""
@@ -315,6 +330,7 @@ class _Batch:
         if not depth & 1:
             page, slot = [b""] * PAGE_SLOTS, 0
             self.pages[node] = page
+            self.reshaped[node] = None
         at, shift = depth >> 2, 6 - 2 * (depth & 3)
         kinds = bytearray(ARITY)
         records = []

@@ -307,3 +307,17 @@ def test_a_deposit_is_found_after_its_block_and_after_a_restart(
         store = Store(tmp_path / "db", CHAIN)
         ledger = Ledger(store, GENESIS)
         assert [ledger.read(key, DEPOSIT.codec) for key in keys] == [record, record, None, None]
+
+
+def test_pages_of_the_state_tree_that_waited_are_there_again_after_a_stop(tmp_path: Path) -> None:
+    store = Store(tmp_path / "db", CHAIN)
+    ledger = Ledger(store, GENESIS)
+    grow(ledger, 12)
+    assert ledger.state_tree.lazy.pages, "every page is on disk: the test would prove nothing"
+    waiting, proof = dict(ledger.state_tree.lazy.pages), ledger.state_tree.prove(map_key(MEMBER.key(H)))
+    store.close()
+    reopened = Ledger(Store(tmp_path / "db", CHAIN), GENESIS)
+    assert reopened.state_tree.lazy.pages == waiting
+    assert reopened.state_tree.prove(map_key(MEMBER.key(H))) == proof
+    grow(reopened, 3, first=12)
+    assert reopened.header.state_root == reopened.state_tree.root_bytes

@@ -94,7 +94,7 @@ class DictStore:
             else:
                 self.records[key] = value
 
-    def commit(self, tree: Tree, pending: Pending) -> None:
+    def commit(self, tree: Tree, pending: Pending, *, height: int = 0) -> None:
         """Write and take over, in the order in which a node does."""
-        self.write(pending.writes())
+        self.write(pending.writes(height=height))
         tree.commit(pending)
