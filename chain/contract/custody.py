@@ -46,7 +46,7 @@ from chain.contract.organisations import require_role
 from chain.contract.payout import note_answer, refund_member
 from chain.contract.pool_move import on_transfer_failed
 from chain.contract.shares import PoolBook, is_suspended, open_book, save_book, write_member
-from chain.contract.tables import ACT_CLAIMED_OUT, MEMBER, MEMBER_SHARING
+from chain.contract.tables import ACT_CLAIMED_OUT, MEMBER, MEMBER_MOVING, MEMBER_SHARING
 from chain.contract.wind_down import on_residue_failed
 from chain.contract.window import exit_member
 from chain.errors import InvariantViolation, Refusal
@@ -198,8 +198,9 @@ def _refund_failed(state: Overlay, context: Context, book: PoolBook, record: Ins
     if record.member is None:
         raise InvariantViolation("a refund without a member")
     member = state.require(MEMBER, record.member)
-    if member.pool != book.number:
-        # He has changed pool since: his record holds money of the other one alone, so the bank is asked again.
+    if member.pool != book.number or member.status == MEMBER_MOVING:
+        # He has changed pool since, or is on his way: his record will hold the other one's money alone. The bank is
+        # asked again.
         refund_member(state, context, book, record.member, member, record.amount)
         return
     is_paying = member.is_leaf and not is_suspended(member, book.pool.share_index)

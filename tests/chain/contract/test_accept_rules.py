@@ -7,7 +7,7 @@ from chain.contract.claim_calls import ClaimFile
 from chain.contract.claim_tables import CLAIM, CLAIM_ELIGIBLE
 from chain.contract.custody_tables import INSTRUCTION_REFUND, INSTRUCTION_TRANSFER
 from chain.contract.deposit import RETURN_DAYS
-from chain.contract.member_calls import MemberLeave, MemberWithdraw
+from chain.contract.member_calls import DeathReport, DeathRevoke, MemberLeave, MemberWithdraw
 from chain.contract.plan_calls import Pause, WindDown
 from chain.contract.plan_events import PoolEntered, PoolLeft, PoolMoveDropped, RulesAccepted
 from chain.contract.pool_move import MOVE_DAYS, PINS_MAX, get_moves
@@ -418,6 +418,28 @@ def test_transfer_that_fails_behind_an_equal_deposit_goes_to_the_members_own_acc
     assert (world.pool.cash, world.get_pool(1).cash) == (0, 5_000)
 
 
+@pytest.mark.parametrize("is_settled", [True, False])
+def test_refund_that_fails_on_the_way_is_ordered_again_and_joins_no_other_money(
+    world: RulesWorld, is_settled: bool
+) -> None:
+    number, rules = open_second(world, deposit_max_fen=3_000)
+    member = world.join("a", 5_000)
+    world.accept("a", member, number, rules)
+    ((transfer, _),) = world.list_instructions(INSTRUCTION_TRANSFER)
+    ((refund, _),) = world.list_instructions(INSTRUCTION_REFUND)
+    world.answer(refund, is_settled=False)
+    assert (world.member(member).cash, world.pool.outgoing) == (0, 5_000)
+    world.answer(transfer, is_settled=is_settled)
+    if is_settled:
+        world.credit_to(SECOND_ACCOUNT, member, 3_000)
+    assert (world.member(member).status, world.balance_in(member)) == (MEMBER_SHARING, 3_000)
+    ((again, order),) = world.list_instructions(INSTRUCTION_REFUND)
+    assert (order.pool, order.amount, order.account_token) == (0, 2_000, world.member(member).account_token)
+    world.answer(again)
+    assert (world.pool.outgoing, world.pool.cash) == (0, 0 if is_settled else 3_000)
+    world.commit_block_checks()
+
+
 def test_exit_that_is_asked_for_on_the_way_runs_where_the_money_arrives(world: RulesWorld) -> None:
     member = world.join("a", 5_000)
     number, rules = open_second(world, fee_bp=1_000)
@@ -507,3 +529,17 @@ def test_moving_member_withdraws_nothing(world: RulesWorld) -> None:
     number, rules = open_second(world, fee_bp=1_000)
     world.accept("a", member, number, rules)
     assert world.refuse(KEY, MemberWithdraw(member=member, amount=1)) == "member_state"
+
+
+def test_wrong_report_about_somebody_on_the_way_is_put_right_when_the_money_has_arrived(world: RulesWorld) -> None:
+    member = world.join("a", 5_000)
+    number, rules = open_second(world, fee_bp=1_000)
+    world.accept("a", member, number, rules)
+    world.succeed("bank", DeathReport(member=member, document_hash=name_hash("papers")))
+    assert world.refuse(KEY, DeathRevoke(member=member)) == "member_state"
+    ((transfer, _),) = world.list_instructions(INSTRUCTION_TRANSFER)
+    world.answer(transfer)
+    world.credit_to(SECOND_ACCOUNT, member, 5_000)
+    for signer in (KEY, "audit-one"):
+        world.succeed(signer, DeathRevoke(member=member))
+    assert (world.member(member).pool, world.balance_in(member)) == (1, 5_000)

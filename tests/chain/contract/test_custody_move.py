@@ -3,12 +3,13 @@
 import pytest
 from msgspec.structs import replace
 
-from chain.contract.custody_move import OPEN_DAYS_MAX, get_current_account
+from chain.contract.custody_move import OPEN_DAYS_MAX, get_current_account, validate_move_custody
 from chain.contract.custody_tables import ACCOUNT, BOOKING_DAY
 from chain.contract.governance_calls import MoveCustody
 from chain.contract.money_calls import DepositCredit, DepositReverse
 from chain.contract.tables import PLAN, PLAN_ENDED, PLAN_FROZEN
 from chain.contract.version_tables import MOVES, MovesRecord
+from chain.errors import Refusal
 from tests.chain.contract.governance_world import GovernanceWorld
 from tests.chain.contract.test_proposals import refuse
 from tests.chain.contract.world import ACCOUNT_NAME, PLAN_NAME, name_hash
@@ -125,6 +126,14 @@ def test_no_account_is_moved_while_members_money_is_between_two(world: Governanc
 def test_the_account_of_an_ended_plan_stays(world: GovernanceWorld) -> None:
     world.state.put(PLAN, replace(world.plan, status=PLAN_ENDED), PLAN_NAME)
     refuse(world, "bank", MOVE, "plan_not_active")
+
+
+def test_a_plan_that_ended_between_the_vote_and_the_day_of_the_move_keeps_its_account(world: GovernanceWorld) -> None:
+    world.accept("bank", MOVE)
+    world.state.put(PLAN, replace(world.plan, status=PLAN_ENDED), PLAN_NAME)
+    with pytest.raises(Refusal) as refusal:
+        validate_move_custody(world.state, world.context("automatic"), MOVE)
+    assert refusal.value.entry.code == "plan_not_active"
 
 
 def test_years_without_a_statement_are_not_taken_over(world: GovernanceWorld) -> None:
