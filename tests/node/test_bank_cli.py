@@ -77,7 +77,7 @@ class Counter:
         settings = ExplorerSettings(software_version="0", cursor_key=bytes(32), hosts=("127.0.0.1",), access=keys)
         routers = (build_submit_router(EagerDesk(self.world), settings.limits),)
         web = build_app(self.world.reader, Condition(), settings=settings, submit_routers=routers)
-        config = uvicorn.Config(web, host="127.0.0.1", port=self.port, log_level="error", lifespan="off", ws="none")
+        config = uvicorn.Config(web, host="127.0.0.1", port=self.port, log_config=None, lifespan="off", ws="none")
         self.server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self.server.run)
         self._thread.start()
