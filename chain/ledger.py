@@ -34,8 +34,8 @@ V = TypeVar("V", bound=msgspec.Struct)
 
 RECORDS_CACHED_MAX = 16_000
 """Decoded records kept in memory; the oldest sixteenth goes when it is full."""
-STATE_TREE_CACHED_MAX = 32_000
-"""Pages and buckets of the state tree kept in memory, about 27 MB: each transaction changes two or three leaves at
+STATE_TREE_CACHED_MAX = 64_000
+"""Pages and buckets of the state tree kept in memory, about 50 MB: each transaction changes two or three leaves at
 random places, and reading a bucket from the database costs as much as changing it and all nodes above."""
 STATE_TREE_LAZY_MAX = 16_000
 """Changed pages of the state tree that may wait in memory to be written: at most this many are hashed again at a

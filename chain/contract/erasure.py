@@ -14,10 +14,9 @@ from msgspec.structs import replace
 
 from chain.catalogue import SUCCESS, get_entry
 from chain.contract.context import Context, apply_items, compute_day_start_ms
-from chain.contract.custody_tables import INSTRUCTION, INSTRUCTION_FAILED
 from chain.contract.due import DUE_ERASURE, add_due
+from chain.contract.failed_payments import has_failed_payment
 from chain.contract.member_calls import ErasureReceipt, ErasureReceiptItem, ErasureRequest
-from chain.contract.member_key_tables import FAILED_PAYMENTS
 from chain.contract.membership import require_member
 from chain.contract.organisations import get_terms, get_today, require_plan
 from chain.contract.person_events import ErasureOverdue, ErasureReceived, ErasureRequested
@@ -85,18 +84,11 @@ def _validate_over(state: Overlay, member_id: bytes, member: MemberRecord, today
         raise Refusal("void_open", member=member_id.hex())
     # What the bank could not pay is back in `cash` or on the list of failed payments (contract 3.5): the payee must be
     # found.
-    if member.cash > 0 or _has_failed_payment(state, member_id):
+    if member.cash > 0 or has_failed_payment(state, member_id):
         raise Refusal("money_open", cash=member.cash)
     first_day = compute_erasable_day(state, member_id, member)
     if today < first_day:
         raise Refusal("retention_running", first_day=first_day)
-
-
-def _has_failed_payment(state: Overlay, member_id: bytes) -> bool:
-    """Tell whether aid waits for a new account; the list may hold payments that have been made since."""
-    known = state.get(FAILED_PAYMENTS, member_id)
-    listed = () if known is None else known.instructions
-    return any(state.require(INSTRUCTION, instruction).state == INSTRUCTION_FAILED for instruction in listed)
 
 
 def compute_erasable_day(state: Overlay, member_id: bytes, member: MemberRecord) -> int:

@@ -50,7 +50,14 @@ def has_open_payment(state: Overlay, member_id: bytes, member: MemberRecord) -> 
     """Tell whether an ended membership may still be paid something, or be put right after a wrong report of death."""
     if member.claim is not None or member.cash > 0:
         return True
-    return state.get(FAILED_PAYMENTS, member_id) is not None or state.get(DEATH, member_id) is not None
+    return has_failed_payment(state, member_id) or state.get(DEATH, member_id) is not None
+
+
+def has_failed_payment(state: Overlay, member_id: bytes) -> bool:
+    """Tell whether aid waits for a new account; a list may hold payments that have been made since."""
+    known = state.get(FAILED_PAYMENTS, member_id)
+    listed = () if known is None else known.instructions
+    return any(state.require(INSTRUCTION, instruction).state == INSTRUCTION_FAILED for instruction in listed)
 
 
 def list_failed(state: Overlay, instruction_id: bytes, claim_id: bytes) -> None:

@@ -272,7 +272,8 @@ def test_what_is_instructed_keeps_its_payee() -> None:
     assert world.instruction(instruction).state == INSTRUCTION_SETTLED
 
 
-def test_a_new_account_of_the_guardian_retries_what_his_child_is_paid() -> None:
+def build_child_unpaid() -> tuple[World, bytes, bytes, bytes]:
+    """Return (world, parent, child, instruction): aid for a child that could not be paid to its guardian."""
     world = World()
     parent = world.join("parent", 5_000)
     for name in ("ben", "cat", "dan"):
@@ -289,11 +290,29 @@ def test_a_new_account_of_the_guardian_retries_what_his_child_is_paid() -> None:
     assert world.instruction(instruction).account_token == name_hash("token", "parent")
     fail(world, instruction)
     assert list_failed_aid(world) == [instruction]
+    return world, parent, child, instruction
+
+
+def test_a_new_account_of_the_guardian_retries_what_his_child_is_paid() -> None:
+    world, parent, _, instruction = build_child_unpaid()
     change_account(world, parent, "parent")
     world.advance(1)
     record = world.instruction(instruction)
     assert (record.state, record.account_token) == (INSTRUCTION_READY, name_hash("token", "parent", "new"))
     assert world.acknowledge(instruction).number == 0
+
+
+def test_who_has_left_needs_no_account_for_what_somebody_elses_new_one_was_paid() -> None:
+    world, parent, child, instruction = build_child_unpaid()
+    do(world, member_key("parent"), MemberLeave(member=child))
+    wish = AccountChange(member=child, account_commitment=COMMITMENT)
+    do(world, member_key("parent"), wish)
+    change_account(world, parent, "parent")
+    world.advance(1)
+    for ready in world.ready_instructions():
+        assert world.acknowledge(ready).number == 0
+    assert world.instruction(instruction).state == INSTRUCTION_SETTLED
+    assert refuse(world, member_key("parent"), wish) == "account_unneeded"
 
 
 # --- whatever happens in whatever order ---
