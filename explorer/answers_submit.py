@@ -72,5 +72,6 @@ class SimulatedAnswer(Struct, frozen=True):
     items: list[str]
     """Codes of a batch's items, in order."""
     events: list[JsonObject]
+    """Those that the receipt would show."""
     on_height: int
     """Block on whose state it was tried."""

@@ -41,6 +41,7 @@ SUBMIT_PROBLEMS = (
 PREPARE_PROBLEMS = (
     "malformed",
     "parameter_unknown",
+    "media_type",
     "too_large",
     "request_timeout",
     "host_unknown",
@@ -214,7 +215,7 @@ OPERATIONS: dict[str, Operation] = {
     ),
     "simulateTransaction": Operation(
         answers=(AnswerNote(description="What the call would do.", example=examples_work.SIMULATED),),
-        problems=PREPARE_PROBLEMS,
+        problems=(*PREPARE_PROBLEMS, "wrong_chain", "bad_signature"),
     ),
     "putBlob": Operation(
         answers=(

@@ -111,9 +111,9 @@ class Client:
         chain's window)."""
         return self._run(client_protocol.build(self.session, call, key, valid_for_ms=valid_for_ms))
 
-    def simulate(self, call: Call, signer: bytes) -> JsonObject:
-        """Ask what a call by this public key would do on the newest block: outcome, code, items, events."""
-        return self._run(client_protocol.simulate(self.session, call, signer))
+    def simulate(self, call: Call, key: SigningKey) -> JsonObject:
+        """Ask what a call by this key would do on the newest block: outcome, code, items, events."""
+        return self._run(client_protocol.simulate(self.session, call, key))
 
     def put_blob(self, blob: bytes) -> Hash:
         """Hand over a detached blob (at most 16 KiB) before the transaction that names it; return its
@@ -205,9 +205,9 @@ class AsyncClient:
         chain's window)."""
         return await self._run(client_protocol.build(self.session, call, key, valid_for_ms=valid_for_ms))
 
-    async def simulate(self, call: Call, signer: bytes) -> JsonObject:
-        """Ask what a call by this public key would do on the newest block."""
-        return await self._run(client_protocol.simulate(self.session, call, signer))
+    async def simulate(self, call: Call, key: SigningKey) -> JsonObject:
+        """Ask what a call by this key would do on the newest block."""
+        return await self._run(client_protocol.simulate(self.session, call, key))
 
     async def put_blob(self, blob: bytes) -> Hash:
         """Hand over a detached blob (at most 16 KiB) before the transaction that names it; return its

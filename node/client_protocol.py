@@ -7,6 +7,7 @@ repeated: reads, blobs, and the *same signed bytes*, which a node answers with t
 Submitting)."""
 
 import secrets
+from base64 import b64encode
 from collections.abc import Generator, Mapping, Sequence
 from urllib.parse import urlencode
 
@@ -16,7 +17,6 @@ from chain.contract.calls import Call
 from chain.crypto import SigningKey, sha256
 from chain.transaction import Transaction, build_transaction
 from chain.types import ChainId, Hash
-from explorer.represent import represent_fields
 from node.client_errors import AnswerOverdue, ClientError, NodeBusy, NodeUnreachable
 from node.client_wire import (
     RETRY_STATUSES,
@@ -159,10 +159,13 @@ def get_json(
     return decode_json(response.body)
 
 
-def simulate(session: Session, call: Call, signer: bytes) -> Generator[Request | Pause, Answer, JsonObject]:
-    """Ask what a call by this key would do on the newest block; nothing is signed, sent or kept."""
-    name = str(type(call).__struct_config__.tag)
-    body = {"signer": signer.hex(), "call": {"name": name, **represent_fields(call, subject=name)}}
+def simulate(session: Session, call: Call, key: SigningKey) -> Generator[Request | Pause, Answer, JsonObject]:
+    """Ask what a call by this key would do on the newest block; nothing is sent or kept.
+
+    What is signed for it has expired before any block: nobody can send it afterwards.
+    """
+    transaction = yield from build(session, call, key, valid_for_ms=0)
+    body = {"signed_tx": b64encode(transaction.raw).decode("ascii")}
     headers = {"content-type": "application/json"}
     content = json.encode(body)
     response = yield from exchange(session, "POST", "/v1/transactions:simulate", headers=headers, content=content)

@@ -1,7 +1,10 @@
 """For integrators without MessagePack: JSON in, the exact bytes to sign out, and a trial run of the rules (api.md).
 
     POST /v1/transactions:prepare    {"signer", "call"} -> the bytes to sign, the id, and what to put around a signature
-    POST /v1/transactions:simulate   {"signer", "call"} -> what the call would do on the newest block; nothing is kept
+    POST /v1/transactions:simulate   {"signed_tx"}      -> what it would do on the newest block; nothing is kept
+
+A trial takes the signature of the signer, like the real thing: an outcome says whose claim it is, or who judges it, and
+without one everybody could ask in the name of everybody. Its events are those that the receipt would show.
 
 The node builds bytes and signs nothing. Who signs what a node has prepared trusts that node with the content, unless
 he decodes the bytes himself; `call` of the answer is read back from these very bytes.
@@ -10,6 +13,7 @@ he decodes the bytes himself; `call` of the answer is read back from these very 
 import os
 from base64 import b64encode
 from contextlib import closing
+from typing import TypeVar
 
 import msgspec
 from fastapi import APIRouter, Request
@@ -21,6 +25,7 @@ from chain.codec import encode
 from chain.contract.context import Context
 from chain.contract.rules import execute_call
 from chain.crypto import sha256, signing_bytes
+from chain.errors import GongjiError
 from chain.genesis import compute_chain_id
 from chain.receipt import Receipt
 from chain.round_record import PARAMETERS, VALIDATORS
@@ -28,16 +33,19 @@ from chain.transaction import (
     TRANSACTION_BYTES_MAX,
     TRANSACTION_VERSION,
     Body,
+    Transaction,
     decode_body,
+    decode_transaction,
     get_call_name,
     join_transaction,
 )
-from chain.types import ZERO_HASH, ChainId, Height, Millis, PublicKey, TxId
+from chain.types import ZERO_HASH, ChainId, Height, Millis, PublicKey
 from chain.validators import compute_faults_max
 from explorer.answering import JSON_MEDIA_TYPE
 from explorer.answers_submit import PreparedAnswer, SimulatedAnswer
 from explorer.parse_call import parse_call
-from explorer.problems import FieldError, ProblemError
+from explorer.privacy import is_withheld, publish_events
+from explorer.problems import FieldError, ProblemError, get_header
 from explorer.reader import ChainReader
 from explorer.represent import format_time, get_code, represent_fields
 
@@ -71,6 +79,28 @@ _BODY = {
 }
 
 
+_SIGNED_BODY = {
+    "required": True,
+    "content": {
+        JSON_MEDIA_TYPE: {
+            "schema": {
+                "type": "object",
+                "required": ["signed_tx"],
+                "additionalProperties": False,
+                "properties": {
+                    "signed_tx": {
+                        "type": "string",
+                        "contentEncoding": "base64",
+                        "description": "The signed bytes; their validity may be over already.",
+                    }
+                },
+            },
+            "example": {"signed_tx": "kpYBxCA="},
+        }
+    },
+}
+
+
 class _Request(Struct, forbid_unknown_fields=True):
     signer: str
     call: object
@@ -78,7 +108,13 @@ class _Request(Struct, forbid_unknown_fields=True):
     nonce: str | None = None
 
 
+class _Trial(Struct, forbid_unknown_fields=True):
+    signed_tx: bytes
+
+
+T = TypeVar("T")
 _decoder = msgspec.json.Decoder(_Request)
+_trial_decoder = msgspec.json.Decoder(_Trial)
 
 
 def build_prepare_router(reader: ChainReader) -> APIRouter:
@@ -93,7 +129,7 @@ def build_prepare_router(reader: ChainReader) -> APIRouter:
         openapi_extra={"requestBody": _BODY},
     )
     async def prepare(request: Request) -> Response:
-        body = _build_body(reader, chain_id, _decode(request, await request.body()))
+        body = _build_body(reader, chain_id, _decode(request, await request.body(), _decoder))
         return Response(
             msgspec.json.encode(build_prepared(chain_id, body)), headers=_NO_STORE, media_type=JSON_MEDIA_TYPE
         )
@@ -102,23 +138,38 @@ def build_prepare_router(reader: ChainReader) -> APIRouter:
         "/transactions:simulate",
         operation_id="simulateTransaction",
         summary="What a call would do on the newest block",
-        openapi_extra={"requestBody": _BODY},
+        openapi_extra={"requestBody": _SIGNED_BODY},
     )
     async def simulate(request: Request) -> Response:
-        body = _build_body(reader, chain_id, _decode(request, await request.body()))
-        answer = await run_in_threadpool(simulate_body, reader, body)
+        transaction = _read_signed(chain_id, _decode(request, await request.body(), _trial_decoder).signed_tx)
+        answer = await run_in_threadpool(simulate_transaction, reader, transaction)
         return Response(msgspec.json.encode(answer), headers=_NO_STORE, media_type=JSON_MEDIA_TYPE)
 
     return router
 
 
-def _decode(request: Request, data: bytes) -> _Request:
+def _decode(request: Request, data: bytes, decoder: "msgspec.json.Decoder[T]") -> T:
+    if get_header(request.scope, b"content-type").partition(";")[0].strip().lower() != JSON_MEDIA_TYPE:
+        raise ProblemError("media_type", values={"supported": JSON_MEDIA_TYPE})
     if request.scope["query_string"]:
         raise ProblemError("parameter_unknown", values={"query": "none is known here"})
     try:
-        return _decoder.decode(data)
-    except msgspec.DecodeError as error:
-        raise ProblemError("malformed", errors=(FieldError(pointer="#", detail=str(error)),)) from None
+        return decoder.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ProblemError("malformed", errors=(FieldError(pointer="#", detail=str(error)[:400]),)) from None
+
+
+def _read_signed(chain_id: ChainId, raw: bytes) -> Transaction:
+    try:
+        transaction = decode_transaction(raw)
+    except GongjiError as error:
+        raise ProblemError("malformed", errors=(FieldError(pointer="#/signed_tx", detail=str(error)),)) from None
+    if transaction.body.chain_id != chain_id:
+        raise ProblemError("wrong_chain", errors=(FieldError(pointer="#/signed_tx", detail="is for another chain"),))
+    if not transaction.is_signature_valid():
+        error = FieldError(pointer="#/signed_tx", detail="must have the signature of its signer")
+        raise ProblemError("bad_signature", errors=(error,))
+    return transaction
 
 
 def _read_hex(text: str, *, count: int, pointer: str) -> bytes:
@@ -170,15 +221,16 @@ def build_prepared(chain_id: ChainId, body: Body) -> PreparedAnswer:
     )
 
 
-def simulate_body(reader: ChainReader, body: Body) -> SimulatedAnswer:
-    """Run a call on a throw-away copy of the newest state, at that block's time."""
+def simulate_transaction(reader: ChainReader, transaction: Transaction) -> SimulatedAnswer:
+    """Run a call on a throw-away copy of the newest state, at that block's time; its validity does not matter."""
+    body = transaction.body
     with closing(reader.open_snapshot()) as snapshot:
         state, head = snapshot.state, snapshot.head
         context = Context(
             height=Height(head.height + 1),
             timestamp_ms=Millis(head.timestamp_ms),
             parameters=state.require(PARAMETERS),
-            tx_id=TxId(sha256(encode(body))),
+            tx_id=transaction.tx_id,
             signer=PublicKey(body.signer),
             faults_max=compute_faults_max(len(state.require(VALIDATORS).next_set)),
             parent_hash=ZERO_HASH,
@@ -188,9 +240,10 @@ def simulate_body(reader: ChainReader, body: Body) -> SimulatedAnswer:
         receipt = Receipt(
             tx_id=context.tx_id, outcome=outcome.number, items=outcome.items, events=tuple(context.events)
         )
+    shown = [] if is_withheld(get_call_name(body.call)) else publish_events(receipt.events)[0]
     events = [
-        {"name": str(event.__struct_config__.tag), **represent_fields(event, subject=str(event.__struct_config__.tag))}
-        for event in receipt.events
+        {"event": str(event.__struct_config__.tag), **represent_fields(event, subject=str(event.__struct_config__.tag))}
+        for event in shown
     ]
     return SimulatedAnswer(
         outcome="success" if outcome.number == 0 else "failed",

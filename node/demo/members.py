@@ -106,10 +106,10 @@ class Members:
         """Return whose claim this is."""
         return next((membership for membership in self.memberships if membership.claim == claim), None)
 
-    def list_voters(self, world: World) -> dict[bytes, bytes]:
-        """Return the public keys, by pseudonym, of those who may be drawn for a jury: grown and paying."""
+    def list_voters(self, world: World) -> dict[bytes, SigningKey]:
+        """Return the keys, by pseudonym, of those who may be drawn for a jury: grown and paying."""
         return {
-            member: membership.key.public_key
+            member: membership.key
             for member, membership in self._by_member.items()
             if membership.person.guardian is None and (view := world.members.get(member)) is not None
             if view.status in {"covered", "waiting", "left", "leaving", "claimed_out"}

@@ -10,6 +10,7 @@ import httpx
 from msgspec import Struct
 
 from chain.contract.claim_calls import BallotCommit, BallotCommitItem
+from chain.crypto import SigningKey
 from chain.transaction import Transaction
 from node.client import AsyncClient
 from node.client_errors import ClientError
@@ -68,7 +69,7 @@ class _Waiting(Struct):
 class _Search(Struct):
     """Members that look whether they are jurors of one case."""
 
-    waiting: list[tuple[bytes, bytes]]
+    waiting: list[tuple[bytes, SigningKey]]
     """(pseudonym, key) of those that have not asked."""
     found: list[bytes]
 
@@ -175,10 +176,10 @@ class RestBackend:
                 tasks[kind, subject] = TaskView(kind=kind, subject=subject, organisations=names)
         return tuple(tasks.values())
 
-    async def find_jurors(self, case: bytes, keys: Mapping[bytes, bytes]) -> tuple[tuple[bytes, ...], bool]:
+    async def find_jurors(self, case: bytes, keys: Mapping[bytes, SigningKey]) -> tuple[tuple[bytes, ...], bool]:
         """Return the jurors of a case who know of it, and whether all do; some ask with each call: a tick stays short.
 
-        Who judges whom is not public, so each member tries for himself whether he could vote.
+        Who judges whom is not public, so each member tries for himself, with his signature, whether he could vote.
         """
         search = self._searches.setdefault(case, _Search(waiting=list(keys.items()), found=[]))
         asking = search.waiting[:SEARCH_PER_CALL]
@@ -192,7 +193,7 @@ class RestBackend:
             del self._searches[case]
         return tuple(sorted(search.found)), is_over
 
-    async def _is_juror(self, case: bytes, place: int, member: bytes, key: bytes) -> bool:
+    async def _is_juror(self, case: bytes, place: int, member: bytes, key: SigningKey) -> bool:
         ballot = BallotCommit(member=member, items=(BallotCommitItem(case=case, hash=UNSEALED),))
         async with self._gate:
             answer = await self._writers[place % len(self._writers)].simulate(ballot, key)

@@ -47,7 +47,7 @@ class Backend(Protocol):
     async def send(self, parcels: list["Parcel"]) -> None:
         """Hand transactions over; returns before they are final."""
 
-    async def find_jurors(self, case: bytes, keys: Mapping[bytes, bytes]) -> tuple[tuple[bytes, ...], bool]:
+    async def find_jurors(self, case: bytes, keys: Mapping[bytes, SigningKey]) -> tuple[tuple[bytes, ...], bool]:
         """Return which of these members (with their keys) are known to judge a case, and whether all have asked."""
 
     async def collect(self) -> list[Outcome]:

@@ -289,7 +289,7 @@ class LocalBackend:
                     subject = bytes.fromhex(task.subject)
                     yield TaskView(kind=task.kind, subject=subject, organisations=tuple(task.organisations))
 
-    async def find_jurors(self, case: bytes, keys: Mapping[bytes, bytes]) -> tuple[tuple[bytes, ...], bool]:
+    async def find_jurors(self, case: bytes, keys: Mapping[bytes, SigningKey]) -> tuple[tuple[bytes, ...], bool]:
         read = self.chain.ledger.read
         found = sorted(member for member in keys if read(JUROR.key(member, case), JUROR.codec) is not None)
         return tuple(found), True

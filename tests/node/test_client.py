@@ -1,5 +1,6 @@
 """The client against scripted nodes: what it sends, repeats, refuses to repeat, and how it fails."""
 
+from base64 import b64decode
 from collections.abc import Callable
 
 import httpx
@@ -107,18 +108,26 @@ def test_submit_sends_the_exact_bytes_and_waits_on_the_server() -> None:
     assert result.require_success().id == transaction.tx_id
 
 
-def test_a_call_is_tried_without_a_signature() -> None:
-    seen: list[tuple[str, object]] = []
+def test_a_call_is_tried_with_a_signature_that_nobody_can_send_afterwards() -> None:
+    seen: list[httpx.Request] = []
 
     def handler(request: httpx.Request) -> httpx.Response:
-        seen.append((f"{request.method} {request.url.path}", msgspec.json.decode(request.content)))
+        if request.method == "GET":
+            return answer(200, META)
+        seen.append(request)
         return answer(200, {"outcome": "failed", "code": "not_owner", "items": [], "events": [], "on_height": 7})
 
     with open_client(handler) as client:
-        told = client.simulate(MemberLeave(member=bytes(32)), bytes(range(32)))
+        key = SigningKey(bytes(range(32)))
+        told = client.simulate(MemberLeave(member=bytes(32)), key)
+        of_the_last_block = client.build(MemberLeave(member=bytes(32)), key, valid_for_ms=0).body.valid_until_ms
     assert told["code"] == "not_owner"
-    expected = {"signer": bytes(range(32)).hex(), "call": {"name": "member_leave", "member": "00" * 32}}
-    assert seen == [("POST /v1/transactions:simulate", expected)]
+    (request,) = seen
+    assert (request.method, request.url.path) == ("POST", "/v1/transactions:simulate")
+    signed = decode_transaction(b64decode(msgspec.json.decode(request.content)["signed_tx"]))
+    assert signed.is_signature_valid()
+    assert (signed.body.call, signed.body.signer) == (MemberLeave(member=bytes(32)), key.public_key)
+    assert signed.body.valid_until_ms == of_the_last_block
 
 
 def test_a_busy_node_is_asked_again_with_the_same_bytes_after_its_retry_after(pauses: list[float]) -> None:

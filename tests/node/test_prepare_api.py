@@ -1,6 +1,6 @@
 """JSON in, exact bytes to sign out: what a caller without MessagePack needs; and a trial run that keeps nothing."""
 
-from base64 import b64decode
+from base64 import b64decode, b64encode
 from collections.abc import AsyncIterator, Iterator
 
 import httpx
@@ -13,7 +13,7 @@ from chain.contract.member_calls import MemberLeave, MemberWithdraw
 from chain.contract.money_calls import DepositCredit, DepositCreditItem
 from chain.contract.tables import MEMBER
 from chain.crypto import SigningKey, sha256
-from chain.transaction import decode_transaction, get_call_name
+from chain.transaction import build_transaction, decode_transaction, get_call_name
 from explorer.app import build_app
 from explorer.parse_call import parse_call
 from explorer.problems import ProblemError
@@ -153,8 +153,16 @@ async def test_bad_signer_nonce_and_validity_are_refused(client: httpx.AsyncClie
         assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (400, pointer)
 
 
+async def try_signed(client: httpx.AsyncClient, key: SigningKey, call: object, *, signer: SigningKey) -> httpx.Response:
+    """Prepare a call of `signer`, sign it with `key`, and try it out."""
+    body = {"signer": signer.public_key.hex(), "call": call}
+    prepared = (await client.post("/v1/transactions:prepare", json=body)).json()
+    raw = b64decode(prepared["signed_tx_prefix"]) + key.sign(b64decode(prepared["signing_bytes"]))
+    return await client.post("/v1/transactions:simulate", json={"signed_tx": b64encode(raw).decode()})
+
+
 async def simulate(client: httpx.AsyncClient, key: SigningKey, call: object) -> dict[str, object]:
-    answer = await client.post("/v1/transactions:simulate", json={"signer": key.public_key.hex(), "call": call})
+    answer = await try_signed(client, key, call, signer=key)
     assert answer.status_code == 200, answer.text
     body = answer.json()
     assert isinstance(body, dict)
@@ -169,7 +177,47 @@ async def test_simulation_tells_what_would_happen_and_keeps_nothing(client: http
     assert (mine["outcome"], mine["code"]) == ("success", "success")
     events = mine["events"]
     assert isinstance(events, list)
-    assert "member_exited" in [event["name"] for event in events]
+    assert "member_exited" in [event["event"] for event in events]
     assert world.chain.require(MEMBER, member) == before
     strange = await simulate(client, KEY, call)
     assert (strange["outcome"], strange["code"], strange["events"]) == ("failed", "not_owner", [])
+
+
+async def test_nobody_tries_in_the_name_of_another_whose_claim_it_is_or_who_judges_it(
+    client: httpx.AsyncClient, world: World
+) -> None:
+    """Without the signer's signature the outcomes of 1,200 trials would name the member of every claim."""
+    withdraw = {"name": "claim_withdraw", "member": world.members[2].hex(), "claim": ID.hex(), "heir": None}
+    answer = await try_signed(client, KEY, withdraw, signer=world.member_key(2))
+    assert (answer.status_code, answer.json()["code"]) == (422, "bad_signature")
+    assert answer.json()["errors"][0]["pointer"] == "#/signed_tx"
+    answer = await client.post(
+        "/v1/transactions:simulate", json={"signer": world.member_key(2).public_key.hex(), "call": withdraw}
+    )
+    assert (answer.status_code, answer.json()["code"]) == (400, "malformed")
+    told = await simulate(client, world.member_key(2), withdraw)
+    assert told["outcome"] == "failed"
+
+
+async def test_only_a_transaction_of_this_chain_is_tried(client: httpx.AsyncClient) -> None:
+    other = build_transaction(
+        chain_id=bytes(32), nonce=bytes(16), valid_until_ms=0, call=MemberLeave(member=ID), key=KEY
+    )
+    for raw, status, code in ((other.raw, 422, "wrong_chain"), (b"nonsense", 400, "malformed")):
+        answer = await client.post("/v1/transactions:simulate", json={"signed_tx": b64encode(raw).decode()})
+        assert (answer.status_code, answer.json()["code"]) == (status, code)
+
+
+@pytest.mark.parametrize("route", ["prepare", "simulate"])
+async def test_a_body_that_no_decoder_likes_is_malformed_and_forms_are_not_parsed(
+    client: httpx.AsyncClient, route: str
+) -> None:
+    """Deep nesting and broken UTF-8 raise other errors than a decoding error."""
+    headers = {"content-type": "application/json"}
+    deep = b'{"signer": "", "call": ' + b"[" * 40_000
+    for content in (deep, b'{"signer": "\xff", "call": {}}', b'{"signed_tx": "\xff"}', b"", b"null"):
+        answer = await client.post(f"/v1/transactions:{route}", content=content, headers=headers)
+        assert (answer.status_code, answer.json()["code"]) == (400, "malformed"), content[:40]
+    for media_type in ("text/plain", "application/x-www-form-urlencoded"):
+        answer = await client.post(f"/v1/transactions:{route}", content=b"{}", headers={"content-type": media_type})
+        assert (answer.status_code, answer.json()["code"]) == (415, "media_type")
