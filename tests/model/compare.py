@@ -203,6 +203,13 @@ def compare_halves(world: World, book: Book) -> None:
         assert signed == sorted(name for name, _ in half.signed.values()), (record.name, signed, half)
 
 
+def compare_all_halves(world: World, book: Book) -> None:
+    """Compare which calls wait for signatures at the end of a block: none that the model knows nothing of."""
+    prefix = HALF.prefix(PLAN_NAME, arity=2)
+    kept = {key[-32:] for key in world.base.values if key.startswith(prefix)}
+    assert kept == {bytes(hash_call(call)) for call in book.halves}
+
+
 def compare_samples(world: World, book: Book) -> None:
     for (pool, number), sample in book.samples.items():
         record = world.state.require(GHOST_DRAW, PLAN_NAME, pool, number)

@@ -11,6 +11,7 @@ from typing import ClassVar
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant
 
 from tests.model import starts_claims, starts_end
+from tests.model.compare import compare_all_halves
 from tests.model.machine_base import pick
 from tests.model.machine_beside import BesideRules
 from tests.model.machine_claims import ClaimRules
@@ -67,6 +68,7 @@ class ContractMachine(RuleBasedStateMachine):
     def teardown(self) -> None:
         if hasattr(self, "story"):
             self.story.world.commit_block()
+            compare_all_halves(self.story.world, self.story.book)
             self.done.update(self.story.done)
 
 

@@ -321,7 +321,7 @@ def insist(story: Story, choice: int) -> None:
     if is_appealing:
         for claim_id in filed:
             story.call(key, build_appeal(member, claim_id, 1, None))
-        walk_all(story, chance, 4)
+        walk_all(story, chance, 3)
 
 
 # --- steps ---
@@ -357,7 +357,7 @@ class ClaimRules:
 
     @rule(choice=pick)
     def walk_claims_far(self, choice: int) -> None:
-        walk_all(self.story, Random(choice), 6)
+        walk_all(self.story, Random(choice), 5)
 
     @rule(choice=pick)
     def walk_one_claim(self, choice: int) -> None:
