@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from chain.catalogue import get_entries
 from chain.contract.calls import Call
 from chain.errors import ConfigError, GongjiError
 from chain.transaction import decode_transaction
@@ -20,6 +21,7 @@ from node.client import Client
 from node.client_errors import ClientError
 from node.client_wire import JsonObject, TransactionResult
 from node.demo.answers import read_int, read_list, read_object, read_text
+from node.files import PUBLIC_MODE, create_file
 from node.keys import KeyKind, load_key
 
 EXIT_FAILED = 1
@@ -43,6 +45,10 @@ def open_client(urls: list[str], *, access_key: str = "") -> Iterator[Client]:
     except ClientError as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(EXIT_FAILED) from error
+    except ConfigError as error:
+        # What was given is no configuration: the field and the reason say it all.
+        typer.echo(f"error: {error.values['field']}: {error.values['reason']}", err=True)
+        raise typer.Exit(EXIT_INPUT) from error
     except GongjiError as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(EXIT_INPUT) from error
@@ -65,11 +71,11 @@ def read_call(text: str) -> Call:
     if text.startswith("@"):
         try:
             text = Path(text[1:]).read_text(encoding="utf-8")
-        except OSError as error:
-            raise ConfigError(field="CALL", reason=str(error)) from error
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(field="CALL", reason=f"{text[1:]} cannot be read: {error}") from error
     try:
         value: object = msgspec.json.decode(text)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         raise ConfigError(field="CALL", reason=f"not JSON: {error}") from error
     try:
         return parse_call(value, pointer="CALL")
@@ -105,7 +111,7 @@ def send(
     """Build, sign and submit a call, and wait for its result."""
     with open_client(urls) as client:
         result = client.submit(client.build(read_call(call), load_key(key, kind=kind)), wait_s=wait)
-    _finish(result)
+    finish(result)
 
 
 @tx_app.command("sign")
@@ -119,11 +125,11 @@ def sign(
     """Build and sign a transaction for the chain that the node runs; send it with `gongji tx submit`."""
     with open_client(urls) as client:
         transaction = client.build(read_call(call), load_key(key, kind=kind))
-    if output is None:
-        typer.echo(transaction.raw.hex())
-    else:
-        output.write_bytes(transaction.raw)
-        typer.echo(transaction.tx_id.hex())
+        if output is None:
+            typer.echo(transaction.raw.hex())
+        else:
+            create_file(output, transaction.raw, mode=PUBLIC_MODE)
+            typer.echo(transaction.tx_id.hex())
 
 
 @tx_app.command("submit")
@@ -136,7 +142,7 @@ def submit(
     with open_client(urls) as client:
         transaction = decode_transaction(path.read_bytes())
         result = client.submit(transaction, wait_s=wait)
-    _finish(result)
+    finish(result)
 
 
 @tx_app.command("get")
@@ -154,13 +160,17 @@ def get(
         raise typer.BadParameter("an id has 64 hex digits")
     with open_client(urls) as client:
         result = client.get_status(key, wait_s=wait)
-    _finish(result)
+    finish(result)
 
 
-def _finish(result: TransactionResult) -> None:
+def finish(result: TransactionResult) -> None:
+    """Print a result, in words too where it is no success, and end with its exit code."""
     typer.echo(msgspec.json.format(msgspec.json.encode(result), indent=2).decode())
     if result.is_success:
         return
+    titles = {entry.code: entry.title_en for entry in get_entries()}
+    if result.code in titles:
+        typer.echo(f"{result.outcome or result.status}: {result.code}: {titles[result.code]}", err=True)
     raise typer.Exit(EXIT_FAILED if result.is_final else EXIT_PENDING)
 
 
@@ -194,6 +204,8 @@ def describe_consensus(answer: JsonObject) -> tuple[str, ...]:
     """Return the cells of one node."""
     validators = [read_object(row) for row in read_list(answer, "validators")]
     connected = sum(row.get("is_connected") is True for row in validators)
+    away = [read_text(row, "organisation") for row in validators if row.get("is_connected") is False]
+    reason = read_text(answer, "reason") + (f" Not connected: {', '.join(away)}." if away else "")
     return (
         str(read_int(answer, "height") - 1),
         str(read_int(answer, "view")),
@@ -201,5 +213,5 @@ def describe_consensus(answer: JsonObject) -> tuple[str, ...]:
         read_text(answer, "mode"),
         str(read_int(answer, "pending")),
         f"{max(connected - 1, 0)}/{len(validators) - 1}",
-        read_text(answer, "reason"),
+        reason,
     )

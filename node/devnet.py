@@ -3,8 +3,9 @@
 import asyncio
 import shutil
 import signal
+import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from node.client_errors import ClientError
 from node.demo.figures import load_plan
 from node.demo.performance import Performance, Progress, Script, Verdict
 from node.demo.table import build_table, build_verdict
-from node.devnet_files import MANIFEST, Devnet, create_devnet, load_devnet
+from node.devnet_files import HOST, MANIFEST, P2P_PORT_OFFSET, Devnet, create_devnet, load_devnet
 from node.devnet_status import StatusLine
 from node.genesis_files import load_genesis
 from node.processes import NodeProcesses
@@ -114,6 +115,13 @@ def load_keys(devnet: Devnet) -> dict[str, SigningKey]:
 def prepare(options: DevnetOptions, console: Console) -> tuple[Devnet, bool]:
     """Create the network, or find the one in the folder; return it and whether it is new."""
     directory = options.directory
+    if (directory / MANIFEST).exists() and not options.is_fresh:
+        addresses = [address for node in load_devnet(directory).nodes for address in (node.api, node.p2p)]
+    else:
+        ports = [options.port + offset + index for index in range(options.nodes) for offset in (0, P2P_PORT_OFFSET)]
+        addresses = [f"{HOST}:{port}" for port in ports]
+    # First of all: else the status line would show the network that has the ports, and --fresh would remove its files.
+    require_free(addresses)
     if options.is_fresh and (directory / MANIFEST).exists():
         # Only a folder that this program filled is ever removed.
         shutil.rmtree(directory)
@@ -133,6 +141,21 @@ def prepare(options: DevnetOptions, console: Console) -> tuple[Devnet, bool]:
     devnet = load_devnet(directory)
     console.print(f"found a network of {len(devnet.nodes)} nodes in {directory}; --fresh makes a new one")
     return devnet, False
+
+
+def require_free(addresses: Iterable[str]) -> None:
+    """Raise `ConfigError` where somebody listens on one of these addresses already."""
+    for address in addresses:
+        host, _, port = address.rpartition(":")
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host, int(port)))
+            except OverflowError:
+                return  # no port at all: named by who makes the network
+            except OSError as error:
+                reason = f"{error.strerror}: end what runs there, or make a network with another --dir and --port"
+                raise ConfigError(field=address, reason=reason) from error
 
 
 def run_devnet(options: DevnetOptions, console: Console) -> int:

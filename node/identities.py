@@ -24,7 +24,7 @@ from node.files import PUBLIC_MODE, create_directory, create_file, read_file, re
 from node.guard import create_guard
 from node.keys import Hex32, KeyKind, create_key, create_secret, generate_key, load_key, save_key
 from node.reveal import FILE_BYTES_MAX as REVEAL_FILE_BYTES_MAX
-from node.reveal import LENGTH_DEFAULT, create_reveal, load_reveal
+from node.reveal import LENGTH_DEFAULT, create_reveal, load_reveal, validate_length
 from node.tls_files import create_tls, load_certificate
 from p2p.errors import CertificateMalformedError
 from p2p.tls import compute_pin
@@ -95,6 +95,7 @@ def create_validator(
 
     `address` is host:port at which the others reach it. Raises `ConfigError` where anything exists already.
     """
+    validate_length(reveal_length)
     paths = _prepare(directory, organisation=organisation, address=address)
     create_reveal(Path(paths.reveal), owner=organisation, length=reveal_length)
     create_key(Path(paths.checkpoint), kind=KeyKind.CHECKPOINT, owner=organisation)
@@ -118,13 +119,17 @@ def restore_validator(directory: Path, *, key_directory: Path, organisation: str
     that the others know (consensus 7, Quarantine). Raises `ConfigError` where a file is missing, wrong or in
     the way.
     """
-    paths = _prepare(directory, organisation=organisation, address=address)
-    for path in (paths.reveal, paths.checkpoint, paths.tls_private_key, paths.validator):
-        content = read_secret(key_directory / Path(path).name, bytes_max=REVEAL_FILE_BYTES_MAX)
+    # Everything is read before anything is written: with half a backup nothing is begun.
+    paths = get_key_paths(directory)
+    secrets = {
+        path: read_secret(key_directory / Path(path).name, bytes_max=REVEAL_FILE_BYTES_MAX)
+        for path in (paths.reveal, paths.checkpoint, paths.tls_private_key, paths.validator)
+    }
+    certificate = read_file(key_directory / Path(paths.tls_certificate).name, bytes_max=CARD_BYTES_MAX)
+    _prepare(directory, organisation=organisation, address=address)
+    for path, content in secrets.items():
         create_file(Path(path), content)
-    certificate = key_directory / Path(paths.tls_certificate).name
-    content = read_file(certificate, bytes_max=CARD_BYTES_MAX)
-    create_file(Path(paths.tls_certificate), content, mode=PUBLIC_MODE)
+    create_file(Path(paths.tls_certificate), certificate, mode=PUBLIC_MODE)
     create_secret(Path(paths.cursor_secret))
     return _make_card(directory, organisation=organisation, address=address)
 

@@ -149,10 +149,10 @@ def build_prepare_router(reader: ChainReader) -> APIRouter:
 
 
 def _decode(request: Request, data: bytes, decoder: "msgspec.json.Decoder[T]") -> T:
-    if get_header(request.scope, b"content-type").partition(";")[0].strip().lower() != JSON_MEDIA_TYPE:
-        raise ProblemError("media_type", values={"supported": JSON_MEDIA_TYPE})
     if request.scope["query_string"]:
         raise ProblemError("parameter_unknown", values={"query": "none is known here"})
+    if get_header(request.scope, b"content-type").partition(";")[0].strip().lower() != JSON_MEDIA_TYPE:
+        raise ProblemError("media_type", values={"supported": JSON_MEDIA_TYPE})
     try:
         return decoder.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -167,8 +167,8 @@ def _read_signed(chain_id: ChainId, raw: bytes) -> Transaction:
     if transaction.body.chain_id != chain_id:
         raise ProblemError("wrong_chain", errors=(FieldError(pointer="#/signed_tx", detail="is for another chain"),))
     if not transaction.is_signature_valid():
-        error = FieldError(pointer="#/signed_tx", detail="must have the signature of its signer")
-        raise ProblemError("bad_signature", errors=(error,))
+        unsigned = FieldError(pointer="#/signed_tx", detail="must have the signature of its signer")
+        raise ProblemError("bad_signature", errors=(unsigned,))
     return transaction
 
 

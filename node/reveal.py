@@ -129,11 +129,16 @@ class RevealFiles:
         return found
 
 
+def validate_length(length: int) -> None:
+    """Raise `ConfigError` unless a chain may have this many links."""
+    if not STEP <= length <= LENGTH_MAX or length % STEP:
+        raise ConfigError(field="reveal_length", reason=f"must be a multiple of {STEP}, at most {LENGTH_MAX}")
+
+
 def create_reveal(path: Path, *, owner: str, length: int = LENGTH_DEFAULT) -> RevealChain:
     """Make a new chain and its file (mode 0600); raise `ConfigError` where the file exists or the length
     is bad."""
-    if not STEP <= length <= LENGTH_MAX or length % STEP:
-        raise ConfigError(field="reveal_length", reason=f"must be a multiple of {STEP}, at most {LENGTH_MAX}")
+    validate_length(length)
     link = Hash(secrets.token_bytes(32))
     kept = []
     for place in range(length):

@@ -1,15 +1,19 @@
 """The command line: what it offers, what it refuses, and its exit codes."""
 
 import re
+import socket
 from pathlib import Path
 
 import pytest
+import typer
 from msgspec.structs import replace
 from rich.console import Console
 from typer.testing import CliRunner
 
+from chain.errors import ConfigError
 from node.cli import app
-from node.cli_tx import EXIT_FAILED, EXIT_INPUT
+from node.cli_tx import EXIT_FAILED, EXIT_INPUT, describe_consensus, finish, open_client
+from node.client_wire import JsonObject, TransactionResult
 from node.devnet import (
     DAY_WALL_MS,
     JOINING_MS,
@@ -70,6 +74,25 @@ def test_status_of_a_node_that_is_not_there_fails_and_says_so() -> None:
     assert "unreachable" in result.output
 
 
+def test_status_names_who_is_not_connected() -> None:
+    row = {"is_connected": True, "organisation": "platform"}
+    answer: JsonObject = {
+        "height": 8, "view": 0, "leader": "platform", "mode": "normal", "pending": 0, "reason": "It waits.",
+        "validators": [row, {"is_connected": False, "organisation": "auditor-1"}],
+    }  # fmt: skip
+    assert describe_consensus(answer) == (
+        *("7", "0", "platform", "normal", "0", "0/1"),
+        "It waits. Not connected: auditor-1.",
+    )
+    assert describe_consensus({**answer, "validators": [row]})[-1] == "It waits."
+
+
+def test_a_failed_transaction_is_told_in_words_too(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(typer.Exit):
+        finish(TransactionResult(tx_id="00" * 32, status="committed", outcome="failed", code="not_owner"))
+    assert "failed: not_owner: The signer does not control this record" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("call", "told"),
     [
@@ -89,6 +112,21 @@ def test_tx_refuses_a_call_that_is_none_and_says_what_is_wrong(
     result = runner.invoke(app, arguments, env={"COLUMNS": "300"})
     assert result.exit_code == EXIT_INPUT
     assert told in result.output
+
+
+def test_tx_refuses_a_call_file_that_is_no_text_in_one_line(tmp_path: Path) -> None:
+    create_key(tmp_path / "key.json", kind=KeyKind.MEMBER, owner="somebody")
+    (tmp_path / "call.json").write_bytes(b"\xff\xfe\x00")
+    arguments = ["tx", "send", f"@{tmp_path / 'call.json'}", "--key", str(tmp_path / "key.json"), "--kind", "member"]
+    result = runner.invoke(app, arguments)
+    assert (result.exit_code, result.output.count("\n")) == (EXIT_INPUT, 1)
+    assert result.output.startswith("error: CALL: ")
+
+
+def test_what_is_no_configuration_is_not_called_one(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(typer.Exit), open_client(["http://127.0.0.1:9"]):
+        raise ConfigError(field="--key", reason="is needed")
+    assert capsys.readouterr().err == "error: --key: is needed\n"
 
 
 def test_tx_calls_shows_every_call_with_its_fields() -> None:
@@ -135,6 +173,18 @@ def test_fresh_removes_nothing_that_this_program_did_not_make(tmp_path: Path) ->
     options = DevnetOptions(directory=folder, port=18_000, is_fresh=True, reveal_length=1_024)
     prepare(options, Console(quiet=True))
     assert (folder / "letters.txt").read_text() == "mine"
+
+
+def test_a_network_whose_ports_are_taken_is_neither_made_nor_removed(tmp_path: Path) -> None:
+    """Its status line would show the network that has the ports."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(ConfigError, match="--port") as error:
+            prepare(DevnetOptions(directory=tmp_path / "net", port=port, nodes=1), Console(quiet=True))
+    assert error.value.values["field"] == f"127.0.0.1:{port}"
+    assert not (tmp_path / "net").exists()
 
 
 def test_a_network_without_the_demo_runs_on_the_wall_clock(tmp_path: Path) -> None:

@@ -109,6 +109,20 @@ def test_c37_restored_key_has_no_guard(tmp_path: Path) -> None:
     assert (tmp_path / "new" / "keys" / "validator.json").stat().st_mode & 0o777 == 0o600
 
 
+def test_nothing_is_begun_that_cannot_be_finished(tmp_path: Path) -> None:
+    """A folder with half of the keys would refuse the second, right attempt."""
+    with pytest.raises(ConfigError) as error:
+        create_validator(tmp_path / "new", organisation="platform", address=ADDRESS, reveal_length=STEP - 1)
+    assert error.value.values["field"] == "reveal_length"
+    make_validator(tmp_path / "old")
+    (tmp_path / "old" / "keys" / "checkpoint.json").unlink()
+    with pytest.raises(ConfigError, match=r"checkpoint\.json"):
+        restore_validator(
+            tmp_path / "new", key_directory=tmp_path / "old" / "keys", organisation="platform", address=ADDRESS
+        )
+    assert not (tmp_path / "new").exists()
+
+
 def test_secrets_that_others_may_read_are_not_restored(tmp_path: Path) -> None:
     make_validator(tmp_path / "old")
     (tmp_path / "old" / "keys" / "validator.json").chmod(0o644)
