@@ -128,7 +128,8 @@ class EdgeMiddleware:
             host = get_header(scope, b"host").lower()
             name = host[: host.find("]") + 1] if host.startswith("[") else host.partition(":")[0]
             if name not in self._hosts:
-                raise ProblemError("host_unknown")
+                shown = "".join(letter for letter in name[:64] if letter.isalnum() or letter in ".-_[]:")
+                raise ProblemError("host_unknown", values={"host": shown, "setting": "api.hosts"})
         query = scope["query_string"]
         if not query:
             return

@@ -189,7 +189,8 @@ def _read_list(
 
 def _read_bytes(value: object, info: inspect.BytesType, *, pointer: str, mistakes: _Mistakes) -> bytes:
     if not isinstance(value, str) or not _HEX.match(value):
-        mistakes.note(pointer, "must be lower-case hex")
+        count = "" if info.min_length is None else f"{2 * info.min_length} "
+        mistakes.note(pointer, f"must be {count}lower-case hex digits")
         return b""
     data = bytes.fromhex(value)
     if info.min_length is not None and len(data) != info.min_length:

@@ -18,7 +18,17 @@ from chain.contract.claim_status import DUE_ACCEPT, DUE_COMMIT, DUE_DECISION, DU
 from chain.contract.claim_tables import CLAIM, CLAIM_NOTICED, ClaimRecord
 from chain.contract.context import compute_day
 from chain.contract.custody_tables import ACCOUNT
-from chain.contract.due import DUE_ADMISSION, DUE_APPLICATION, DUE_HALF, DUE_RESOLUTION
+from chain.contract.due import (
+    DUE_ADMISSION,
+    DUE_AGE_OUT,
+    DUE_APPLICATION,
+    DUE_CLAIM_OVER,
+    DUE_HALF,
+    DUE_RESOLUTION,
+    DUE_RETURN,
+    DUE_VERSION,
+    DUE_WAITING_END,
+)
 from chain.contract.governance_tables import CONSORTIUM, PROPOSAL, PROPOSAL_OPEN
 from chain.contract.halves import HALF, NO_ROLE
 from chain.contract.payout import SILENCE_DAYS
@@ -206,6 +216,12 @@ def _read_unknown(snapshot: ChainSnapshot, plan: str, due: _Due) -> TaskAnswer |
     return _build(f"deadline_{due.kind}", due.day, due.day - 1, subject=due.subject, roles=(), silence="see the rules")
 
 
+def _read_nothing(snapshot: ChainSnapshot, plan: str, due: _Due) -> TaskAnswer | None:
+    """Stand for what the contract does by itself."""
+    del snapshot, plan, due
+    return None
+
+
 def _read_application(snapshot: ChainSnapshot, plan: str, due: _Due) -> TaskAnswer | None:
     member = snapshot.read(MEMBER, due.subject)
     if member is None or member.status != MEMBER_APPLIED or member.is_admitted:
@@ -327,6 +343,8 @@ def _build_custody(task: CustodyTask, today: int) -> TaskAnswer:
 
 _KINDS: Final[dict[int, _Reader]] = {
     **dict.fromkeys((*PERSON_KINDS, *MEMBER_KINDS, *REVIEW_KINDS), _read_person),
+    # Who matches money without a name in time sees it under /v1/deposits: its deadline names no one.
+    **dict.fromkeys((DUE_AGE_OUT, DUE_WAITING_END, DUE_RETURN, DUE_VERSION, DUE_CLAIM_OVER), _read_nothing),
     DUE_APPLICATION: _read_application,
     DUE_ADMISSION: _read_admission,
     DUE_HALF: _read_half,

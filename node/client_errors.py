@@ -32,6 +32,12 @@ class ClientError(GongjiError):
         if tx_id is not None:
             values["tx_id"] = tx_id.hex()
         super().__init__(code, **values)
+        title = self.entry.title_en
+        if detail.startswith(title):
+            # The node's sentence begins with the title of the code, as this one does.
+            rest = detail.removeprefix(title).removeprefix(":").strip()
+            self.values = {name: value for name, value in values.items() if name != "reason"}
+            self.values |= {"reason": rest} if rest else {}
         self.tx_id: TxId | None = None if tx_id is None else TxId(tx_id)
 
 

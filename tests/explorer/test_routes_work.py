@@ -3,9 +3,11 @@
 import httpx
 import pytest
 
+from chain.contract import claim_status, due
 from chain.contract.custody_tables import INSTRUCTION
 from chain.contract.tables import MEMBER, POOL
 from chain.crypto import sha256
+from explorer import tasks
 from explorer.access import AccessKey, AccessKeys
 from explorer.app import build_app
 from tests.explorer.conftest import SETTINGS, connect
@@ -145,6 +147,18 @@ async def test_every_open_deadline_is_a_task(client: httpx.AsyncClient, world: W
     rows = await read_all(client, "/v1/tasks?plan=demo")
     about = [row for row in rows if row.get("claim") == world.claim.hex()]
     assert (claim["due"] is not None) == bool(about)
+
+
+async def test_what_the_contract_does_by_itself_is_nobodys_task(client: httpx.AsyncClient) -> None:
+    rows = await read_all(client, "/v1/tasks?plan=demo")
+    assert rows
+    assert not [row["kind"] for row in rows if str(row["kind"]).startswith("deadline")]
+
+
+def test_each_kind_of_deadline_is_known_to_the_list_of_tasks() -> None:
+    named = {**vars(due), **vars(claim_status)}.items()
+    kinds = {value for name, value in named if name.startswith("DUE_") and isinstance(value, int)}
+    assert kinds - {claim_status.DUE_NONE} == set(tasks._KINDS)
 
 
 async def test_calendar_shows_periods_in_order_with_what_is_fixed(client: httpx.AsyncClient, world: World) -> None:

@@ -105,7 +105,7 @@ def test_every_mistake_of_a_call_is_told_with_its_place() -> None:
     assert {error.pointer: error.detail for error in refusal.value.errors} == {
         "#/call/account": "must match ^[a-z0-9-]+$",
         "#/call/items/0/colour": "there is no such field",
-        "#/call/items/0/ref_token": "must be lower-case hex",
+        "#/call/items/0/ref_token": "must be 64 lower-case hex digits",
         "#/call/items/0/amount": "must be fen as a number, as a decimal string, or as a money object",
         "#/call/items/0/booking_day": "must be a date YYYY-MM-DD or a plan day",
         "#/call/items/0/value_day": "is missing",
