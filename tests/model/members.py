@@ -29,7 +29,7 @@ def member_apply(book: Book, signer: bytes, tx_id: bytes, call: MemberApply) -> 
     problems = set()
     if book.status != "active":
         problems.add("plan_not_active")
-    if signer in book.organisations:
+    if signer in book.house.keys:
         problems.add("key_in_use")
     if call.rules_hash != hash_terms(book.versions[pool.version].terms):
         problems.add("rules_unknown")

@@ -14,6 +14,7 @@ import pytest
 from chain.contract import (
     admission,
     claim_eligibility,
+    custody_move,
     deposit,
     erasure,
     freeze,
@@ -25,6 +26,7 @@ from chain.contract import (
     rules_version,
     settlement_math,
     shares,
+    validator_changes,
     wind_tables,
     window,
 )
@@ -58,7 +60,7 @@ MUTANTS: dict[str, tuple[int, Callable[..., object], str, str]] = {
     ),
     "the bank may be told four days late": (2, deposit.compute_entry_day, "VALUE_LAG_DAYS_MAX", "4"),
     "a suspended member may not own his arrears": (
-        0,
+        1,
         deposit.credit_member,
         "room + get_arrears(member, index)",
         "room",
@@ -104,6 +106,13 @@ MUTANTS: dict[str, tuple[int, Callable[..., object], str, str]] = {
         wind_tables.compute_bonus,
         " or member.x < book.pool.share_index",
         "",
+    ),
+    "two changes of the set share a block": (6, validator_changes.may_change_set, "!= context.height", "!= -1"),
+    "an account that goes on misses a day": (
+        2,
+        custody_move.apply_move_custody,
+        "account.closed_day + 1",
+        "account.closed_day + 2",
     ),
 }
 """(machine, function, expression, what it becomes) by the mistake."""
