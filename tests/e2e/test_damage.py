@@ -35,7 +35,8 @@ def damage_tree(network: Network, index: int) -> None:
     """Swap the records of two nodes of the state tree: each is whole in itself and in the wrong place."""
     for path in network.devnet.get_data_path(index).rglob("CURRENT"):
         store = Store(path.parent, ChainId(network.devnet.chain_id))
-        rows = list(store.iterate(start=layout.STATE_TREE, stop=layout.prefix_end(layout.STATE_TREE)))
+        lists = layout.STATE_TREE + b"L"
+        rows = list(store.iterate(start=layout.prefix_end(lists), stop=layout.prefix_end(layout.STATE_TREE)))
         assert len(rows) > 2
         (first, left), (last, right) = rows[0], rows[-1]
         store.write([(first, right), (last, left)])

@@ -10,6 +10,7 @@ the real contract names one of them.
     members.py, settle.py, claims.py, ...       one life cycle each
     compare.py and its like                     what both sides must agree on
     story.py                                    one plan, lived twice: a call, or days, done to both
+    validators.py, reveals.py                   who votes on blocks, and what he reveals for the lot
     starts.py and its like                      where stories begin, reached by real calls
     machine.py and its like                     hypothesis: any call by anybody, both sides compared after each step
     small.py                                    odds and sizes at which a dozen people suffice

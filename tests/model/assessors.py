@@ -5,7 +5,7 @@ from itertools import combinations
 from chain.contract.claim_bills import compute_bill_root
 from chain.contract.claim_calls import AssessorAccept, AssessorDecline, CertificateAttach, ReportCommit, ReportReveal
 from chain.contract.claim_report import hash_report
-from tests.model import claims, decisions, objections, reaudit
+from tests.model import claims, decisions, objections, reaudit, validators
 from tests.model.book import Book, Claim
 from tests.model.cases import Case, Seat
 from tests.model.records import Timer
@@ -44,8 +44,8 @@ def list_choices(book: Book, case: Case, count: int, others: tuple[str, ...] = (
 
 
 def is_lot_known(book: Book, asked: int) -> bool:
-    """Tell whether enough proposers have revealed since a lot was asked for: here each block has another one."""
-    return book.docket.height - 1 - asked >= PROPOSERS_MIN
+    """Tell whether enough proposers that still vote have revealed since a lot was asked for."""
+    return validators.count_proposers(book.house, asked) >= PROPOSERS_MIN
 
 
 # --- the draw ---

@@ -188,6 +188,8 @@ class Custody:
     owed_day: int = 0
     letters: dict[str, tuple[int, int, bytes, bool]] = field(default_factory=dict)
     """(day, closing, letter, whether the statement says the same) by auditor: the last one."""
+    opening: int = 0
+    """What the account before it closed with, whose books it goes on with (ADR 0022)."""
 
 
 @dataclass
@@ -223,6 +225,8 @@ class Pool:
     quarter: tuple[int, int] = (0, 0)
     """(year, quarter) of the last sample."""
     closed: Closed | None = None
+    former: list[Custody] = field(default_factory=list)
+    """Accounts that its money was in before."""
 
 
 @dataclass
@@ -323,7 +327,8 @@ class Book:
 
     def find_custody(self, account: str) -> Custody | None:
         """Return an account of the plan."""
-        return next((pool.custody for pool in self.pools if pool.custody.name == account), None)
+        known = [custody for pool in self.pools for custody in (pool.custody, *pool.former)]
+        return next((custody for custody in known if custody.name == account), None)
 
     def members_of(self, pool: Pool) -> list[Member]:
         """Return who is in a pool."""

@@ -21,8 +21,8 @@ from chain.contract.claim_calls import (
     ReportCommit,
     ReportReveal,
 )
-from chain.contract.governance_calls import OrgKeyRevoke, ProposalOpen, ProposalVote
-from tests.model import appeals, assessors, claims, decisions, governance, objections, reaudit
+from chain.contract.governance_calls import OrgKeyRevoke, ProposalOpen, ProposalVote, Rejoin, ValidatorReady
+from tests.model import appeals, assessors, claims, decisions, governance, objections, reaudit, validators
 from tests.model.book import Book
 
 
@@ -41,6 +41,8 @@ def run_call(book: Book, signer: bytes, tx_id: bytes, call: Call) -> tuple[set[s
             return governance.proposal_vote(book, signer, call), []
         case OrgKeyRevoke():
             return governance.org_key_revoke(book, signer, call), []
+        case ValidatorReady() | Rejoin():
+            return validators.run_call(book, signer, call), []
         case _:
             raise NotImplementedError(type(call).__name__)
 

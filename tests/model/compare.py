@@ -1,7 +1,18 @@
 """What the contract and the model must agree on after each act, to the fen and to the word."""
 
+from itertools import pairwise
+
+import msgspec
+
 from chain.contract.claim_tables import CLAIM, CLAIM_STATUS_NAMES
-from chain.contract.custody_tables import ACCOUNT, INSTRUCTION, INSTRUCTION_KIND_NAMES, INSTRUCTION_STATE_NAMES
+from chain.contract.custody_tables import (
+    ACCOUNT,
+    BOOKING_DAY,
+    INSTRUCTION,
+    INSTRUCTION_KIND_NAMES,
+    INSTRUCTION_STATE_NAMES,
+)
+from chain.contract.governance_tables import ACCOUNT_MOVED
 from chain.contract.halves import HALF, hash_call
 from chain.contract.member_key_tables import ACCOUNT_CHANGE, DEATH, HAND_OVER, REKEY
 from chain.contract.money_tables import RECONCILIATION, RELEASE, RESOLUTION, RESOLUTION_STATUS_NAMES
@@ -84,6 +95,15 @@ def compare_account(world: World, book: Book, record: PoolRecord, pool: Pool) ->
     oldest = find_oldest_open(custody)
     assert (record.account, account.closed_day) == (custody.name, custody.closed_day)
     assert (account.statements, account.is_matched) == (len(custody.statements), oldest is None)
+    for former, after in pairwise((*pool.former, custody)):
+        kept = world.state.require(ACCOUNT, former.name)
+        assert (kept.closed_day, kept.statements) == (former.closed_day, len(former.statements))
+        assert world.state.require(ACCOUNT_MOVED, former.name).account == after.name
+    if pool.former:
+        days = range(custody.closed_day + 1, book.day + 1)
+        moved = {day: world.state.get(BOOKING_DAY, custody.name, day) for day in days}
+        booked = {day: msgspec.structs.astuple(one) for day, one in moved.items() if one is not None}
+        assert booked == {day: one for day, one in custody.booked.items() if day > custody.closed_day}
     shown = world.state.get(RECONCILIATION, custody.name)
     assert (None if shown is None else shown.statement) == oldest
     assert (0 if shown is None else shown.owed) == custody.owed

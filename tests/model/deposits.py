@@ -145,6 +145,13 @@ def ask_return(book: Book, account: str, booking_day: int, ref_token: bytes) -> 
     book.add_timer("return", RETURN_DAYS, encode((account, booking_day, ref_token)), due_ms=book.now_ms)
 
 
+def find_deposit(book: Book, account: str, booking_day: int, ref_token: bytes) -> Deposit:
+    """Return a deposit, also one on an account of before."""
+    custody = book.find_custody(account)
+    assert custody is not None
+    return custody.deposits[booking_day, ref_token]
+
+
 def return_due(book: Book, timer: Timer) -> None:
     """Order the return of what is still unmatched of a deposit."""
     account, day, ref_token = msgspec.msgpack.decode(timer.subject)
@@ -190,22 +197,24 @@ def deposit_reverse(book: Book, signer: bytes, call: DepositReverse) -> set[str]
     if custody is None:
         return {"account_unknown"}
     deposit_key, recall_key = (call.deposit_day, call.deposit_ref), (call.booking_day, call.ref_token)
-    problems = find_recall_problems(custody, deposit_key, recall_key, call.amount)
-    problems |= find_day_problems(book, custody, call.booking_day)
+    # What is left of a deposit on an account of before is taken from the one that goes on for it.
+    present = book.pools[custody.pool].custody
+    problems = find_recall_problems(custody, present, deposit_key, recall_key, call.amount)
+    problems |= find_day_problems(book, present, call.booking_day)
     if problems:
         return problems
     problems, signed = cosign(book, signer, call, "custodian", "auditor")
     if signed is not None:
-        note_booking(custody, call.booking_day, out_fen=call.amount)
-        recall(book, custody, deposit_key, recall_key, call.amount)
+        note_booking(present, call.booking_day, out_fen=call.amount)
+        recall(book, custody, present, deposit_key, recall_key, call.amount)
     return problems
 
 
 def find_recall_problems(
-    custody: Custody, deposit_key: tuple[int, bytes], recall_key: tuple[int, bytes], amount: int
+    custody: Custody, present: Custody, deposit_key: tuple[int, bytes], recall_key: tuple[int, bytes], amount: int
 ) -> set[str]:
     """Return what forbids to recall so much of a deposit."""
-    known = custody.recalls.get(recall_key)
+    known = present.recalls.get(recall_key)
     if known is not None:
         return {"already"} if known == (*deposit_key, amount) else {"reference_conflict"}
     deposit = custody.deposits.get(deposit_key)
@@ -218,7 +227,12 @@ def find_recall_problems(
 
 
 def recall(
-    book: Book, custody: Custody, deposit_key: tuple[int, bytes], recall_key: tuple[int, bytes], amount: int
+    book: Book,
+    custody: Custody,
+    present: Custody,
+    deposit_key: tuple[int, bytes],
+    recall_key: tuple[int, bytes],
+    amount: int,
 ) -> None:
     """Take what is still there: what is unmatched, then what the deposit gave its member; the bank owes the rest."""
     deposit, pool = custody.deposits[deposit_key], book.pools[custody.pool]
@@ -233,8 +247,8 @@ def recall(
     pool.cash -= unmatched + from_member
     deposit.recalled += amount
     deposit.recalled_from_member += from_member
-    custody.recalls[recall_key] = (*deposit_key, amount)
-    owe(custody, amount - unmatched - from_member, recall_key[0])
+    present.recalls[recall_key] = (*deposit_key, amount)
+    owe(present, amount - unmatched - from_member, recall_key[0])
 
 
 def owe(custody: Custody, amount: int, booking_day: int) -> None:

@@ -1,39 +1,41 @@
 """Governing by vote: who is in, with which key, and orders to a plan (contract 5 *proposal_open*; ADR 0021).
 
-Validators, custody accounts and protocol versions are not lived twice.
+Who votes on blocks is in validators.py, the move of an account in custody.py.
 """
 
 import msgspec
 
 from chain.contract.governance_calls import (
     AddOrganisation,
+    AddValidator,
     ChangeKey,
     EndPlan,
+    MoveCustody,
     OrgKeyRevoke,
     Payload,
     ProposalOpen,
     ProposalVote,
     PublishRules,
     RemoveOrganisation,
+    RemoveValidator,
+    RenewReveals,
     ResumePlan,
     SetParameter,
     StopPlan,
+    UpgradeProtocol,
 )
 from chain.contract.parameter_changes import RANGES
 from chain.genesis import ROLE_NAMES, Parameters
-from tests.model import assessors, reaudit, stops, versions, wind
+from tests.model import assessors, custody, reaudit, stops, validators, versions, wind
 from tests.model.book import Book
-from tests.model.house import House, Office, Proposal
+from tests.model.house import GOVERNING, NO_KEY, House, Office, Proposal, find_key_problems
 from tests.model.records import Timer
 
-GOVERNING, WATCHING = ("platform", "custodian", "auditor"), ("custodian", "auditor")
-VALIDATED = ("platform", "bank", "audit-one", "audit-two")
-"""Who runs a validator."""
+WATCHING = ("custodian", "auditor")
 LIVE_MAX, OWN_MAX, OTHERS_MAX = 64, 8, 16
-NO_KEY = bytes(32)
 PARAMETER = "future_max_ms"
 """The one that is changed here: no other hangs on it."""
-PlanOrder = EndPlan | StopPlan | ResumePlan | PublishRules
+PlanOrder = MoveCustody | EndPlan | StopPlan | ResumePlan | PublishRules
 
 
 def list_office(house: House, *roles: str) -> list[str]:
@@ -67,8 +69,10 @@ def find_concerned(house: House, payload: Payload) -> str | None:
             return list_office(house, ROLE_NAMES[role])[0]
         case RemoveOrganisation(name=name):
             return name
-        case ChangeKey(organisation=organisation):
+        case ChangeKey(organisation=organisation) | AddValidator(organisation=organisation):
             return organisation
+        case RemoveValidator(key=key) | RenewReveals(key=key):
+            return validators.find_operator(house, key)
         case _:
             return None
 
@@ -90,16 +94,14 @@ def find_problems(book: Book, payload: Payload) -> set[str]:
             low, high = RANGES[name]
             problems = set() if low <= value <= high else {"parameter_unsafe"}
             return problems | ({"already"} if book.house.parameters[name] == value else set())
-        case EndPlan() | StopPlan() | ResumePlan() | PublishRules():
+        case MoveCustody() | EndPlan() | StopPlan() | ResumePlan() | PublishRules():
             return find_order_problems(book, payload)
+        case AddValidator() | RemoveValidator() | RenewReveals():
+            return validators.find_set_problems(book.house, payload)
+        case UpgradeProtocol():
+            return validators.find_upgrade_problems(book, payload)
         case _:
             raise NotImplementedError(type(payload).__name__)
-
-
-def find_key_problems(house: House, *keys: bytes) -> set[str]:
-    """Return what forbids keys to become an institution's."""
-    problems = {"value_out_of_range"} if NO_KEY in keys else set()
-    return problems | ({"key_in_use"} if len(set(keys)) < len(keys) or house.keys & set(keys) else set())
 
 
 def find_add_problems(house: House, payload: AddOrganisation) -> set[str]:
@@ -116,7 +118,7 @@ def find_add_problems(house: House, payload: AddOrganisation) -> set[str]:
         is_sister = role == one.role == "hospital"
         if one.group == payload.group and not one.has_left and name != replaced and not is_sister:
             problems.add("group_conflict")
-    if replaced in VALIDATED:
+    if replaced is not None and validators.has_validator(house, replaced):
         problems.add("validators_first")
     return problems
 
@@ -130,7 +132,7 @@ def find_remove_problems(house: House, name: str) -> set[str]:
     least = {"platform": 99, "custodian": 99, "auditor": 2, "assessor": 4, "hospital": 0}[one.role]
     count = len({house.offices[other].group for other in left}) if one.role == "assessor" else len(left)
     problems = {"roster_minimum"} if count < least else set()
-    return problems | {"validators_first"} if name in VALIDATED else problems
+    return problems | {"validators_first"} if validators.has_validator(house, name) else problems
 
 
 def find_order_problems(book: Book, order: PlanOrder) -> set[str]:
@@ -140,6 +142,8 @@ def find_order_problems(book: Book, order: PlanOrder) -> set[str]:
     if book.status == "ended":
         return {"plan_not_active"}
     match order:
+        case MoveCustody():
+            return custody.find_problems(book, order)
         case EndPlan():
             return {"already"} if book.is_winding else set()
         case StopPlan():
@@ -167,16 +171,20 @@ def get_policy(book: Book, one: Proposal) -> tuple[tuple[str, ...], int, int]:
             return GOVERNING, all_others, 30
         case AddOrganisation(role=added) if ROLE_NAMES[added] == "auditor":
             return GOVERNING, all_but_one, 7
-        case AddOrganisation():
-            return WATCHING, max(3, watchers), 7
-        case RemoveOrganisation() if is_own:
+        case RemoveOrganisation() | RenewReveals() if is_own:
             return GOVERNING, 2, 7
         case RemoveOrganisation() if role in GOVERNING:
             return GOVERNING, all_others, 7
-        case RemoveOrganisation():
+        case AddOrganisation() | RemoveOrganisation():
             return WATCHING, max(3, watchers), 7
-        case ChangeKey():
+        case ChangeKey() | RemoveValidator():
             return GOVERNING, 2 if is_own else all_others, 1
+        case AddValidator():
+            return GOVERNING, max(2, others - 1), 7
+        case UpgradeProtocol() as upgrade:
+            return GOVERNING, all_but_one, 1 if validators.puts_off(book, upgrade) else 30
+        case MoveCustody():
+            return WATCHING, max(3, watchers), 3
         case PublishRules(is_stopped=True):
             return WATCHING, 2, 0
         case StopPlan() | ResumePlan() | PublishRules():
@@ -211,9 +219,15 @@ def proposal_open(book: Book, signer: bytes, tx_id: bytes, call: ProposalOpen) -
     house = book.house
     name, role = book.organisations.get(signer, ("", ""))
     concerned = find_concerned(house, call.payload)
-    if not role or (role not in GOVERNING and name != concerned):
+    if not role:
         return {"wrong_role"}
+    if role not in GOVERNING and name != concerned:
+        return {"wrong_role", "validator_unknown"} if concerned is None else {"wrong_role"}
+    if concerned is None and isinstance(call.payload, RemoveValidator | RenewReveals):
+        return {"validator_unknown"}
     problems = find_problems(book, call.payload)
+    if isinstance(call.payload, AddValidator | RenewReveals) and name != concerned:
+        problems.add("not_owner")
     if any(one.payload == call.payload for one in house.live.values()):
         problems.add("proposal_exists")
     own = sum(one.proposer == name for one in house.live.values())
@@ -287,9 +301,11 @@ def reopen(book: Book, name: bytes) -> None:
 # --- effects ---
 
 
-def run_house(book: Book, today: int) -> None:
+def run_house(book: Book, today: int, parent_hash: bytes) -> None:
     """Let proposals expire and take effect that are about the house, before the plan's own day."""
+    validators.drop_late(book.house, today)
     run_due(book, today, is_for_plans=False)
+    validators.end_events(book, parent_hash)
 
 
 def run_orders(book: Book) -> None:
@@ -306,6 +322,8 @@ def run_due(book: Book, today: int, *, is_for_plans: bool) -> None:
             continue
         if one.status == "open" and today >= one.expires:
             one.status = "expired"
+        elif isinstance(one.payload, RemoveValidator) and not validators.may_change(book):
+            continue
         elif one.status == "accepted" and today >= one.due:
             is_same = find_concerned(book.house, one.payload) == one.concerned
             one.status = "effective" if is_same and take_effect(book, one.payload, today) else "failed"
@@ -338,6 +356,22 @@ def take_effect(book: Book, payload: Payload, today: int) -> bool:
             change_key(book, name, key)
         case SetParameter(name=name, value=value):
             book.house.parameters[name] = value
+        case AddValidator() | RemoveValidator() | RenewReveals():
+            validators.change_set(book, payload, today)
+        case UpgradeProtocol():
+            validators.upgrade(book, payload)
+        case MoveCustody() | EndPlan() | StopPlan() | ResumePlan() | PublishRules():
+            return obey(book, payload)
+        case _:
+            raise NotImplementedError(type(payload).__name__)
+    return True
+
+
+def obey(book: Book, order: PlanOrder) -> bool:
+    """Do what was decided about the plan; tell whether that was possible."""
+    match order:
+        case MoveCustody():
+            custody.move(book, order)
         case EndPlan():
             wind.begin(book)
         case StopPlan():
@@ -355,8 +389,6 @@ def take_effect(book: Book, payload: Payload, today: int) -> bool:
                 return False
             else:
                 versions.start_disclosure(book, version)
-        case _:
-            raise NotImplementedError(type(payload).__name__)
     return True
 
 

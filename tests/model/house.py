@@ -4,6 +4,9 @@ from dataclasses import dataclass, field
 
 from chain.contract.governance_calls import Payload
 
+GOVERNING = ("platform", "custodian", "auditor")
+NO_KEY = bytes(32)
+
 
 @dataclass
 class Office:
@@ -32,6 +35,23 @@ class Proposal:
 
 
 @dataclass
+class Validator:
+    """A node that votes on blocks, or waits to."""
+
+    operator: str
+    checkpoint: bytes
+    pin: bytes
+    address: str
+    link: bytes
+    """What its next reveal hashes to."""
+    revealed: int = 0
+    """Height of its last reveal."""
+    expires: int = 0
+    """Day on which it is dropped if it is not ready."""
+    is_ready: bool = False
+
+
+@dataclass
 class House:
     """The consortium."""
 
@@ -42,6 +62,20 @@ class House:
     """Those that a recovery key has called stolen."""
     proposals: dict[bytes, Proposal] = field(default_factory=dict)
     parameters: dict[str, int] = field(default_factory=dict)
+    validators: dict[bytes, Validator] = field(default_factory=dict)
+    """By key, in the order of the set of the next height."""
+    candidates: dict[bytes, Validator] = field(default_factory=dict)
+    node_keys: dict[bytes, bytes] = field(default_factory=dict)
+    """Checkpoint key by key of each validator that was ever let in, or waited to be."""
+    set_height: int = 0
+    """Last block that changed the set."""
+    last_proposer: bytes = b""
+    recent: dict[int, bytes] = field(default_factory=dict)
+    """Hashes of blocks by height, while a candidate waits."""
+    rejoins: dict[bytes, tuple[int, int, int]] = field(default_factory=dict)
+    """(height, block that holds it, how often) by validator."""
+    protocol: list[tuple[int, int]] = field(default_factory=lambda: [(1, 0)])
+    """(version, its first height)."""
 
     @property
     def live(self) -> dict[bytes, Proposal]:
@@ -52,3 +86,9 @@ class House:
         """Tell whether a signature counts no more: by a key that was revoked, or of somebody who was let go."""
         office = self.offices.get(name)
         return office is not None and (office.has_left or key in self.revoked)
+
+
+def find_key_problems(house: House, *keys: bytes) -> set[str]:
+    """Return what forbids keys to become an institution's."""
+    problems = {"value_out_of_range"} if NO_KEY in keys else set()
+    return problems | ({"key_in_use"} if len(set(keys)) < len(keys) or house.keys & set(keys) else set())

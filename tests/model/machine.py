@@ -15,11 +15,13 @@ from tests.model.compare import compare_all_halves
 from tests.model.machine_base import pick
 from tests.model.machine_beside import BesideRules
 from tests.model.machine_claims import ClaimRules
+from tests.model.machine_custody import CustodyRules
 from tests.model.machine_house import HouseRules
 from tests.model.machine_members import AccountRules, MemberRules, PersonRules
 from tests.model.machine_money import DepositRules, PaymentRules
 from tests.model.machine_plan import StopRules, TimeRules, VersionRules
 from tests.model.machine_statements import StatementRules
+from tests.model.machine_validators import ValidatorRules
 from tests.model.starts import STARTS, TERMS, begin
 
 MIXINS = (
@@ -34,9 +36,11 @@ MIXINS = (
     VersionRules,
     ClaimRules,
     HouseRules,
+    ValidatorRules,
+    CustodyRules,
 )
 """The rules of each area."""
-CLAIM_MIXINS = (BesideRules, ClaimRules, HouseRules)
+CLAIM_MIXINS = (BesideRules, ClaimRules, HouseRules, ValidatorRules)
 """The rules of stories that are mostly about claims."""
 MACHINES = 2 * len(TERMS)
 """Over each of TERMS everything, then over each of them claims."""
@@ -70,6 +74,7 @@ class ContractMachine(RuleBasedStateMachine):
             self.story.world.commit_block()
             compare_all_halves(self.story.world, self.story.book)
             self.done.update(self.story.done)
+            self.done.update(self.story.list_effects())
 
 
 class ClaimsMachine(ContractMachine):

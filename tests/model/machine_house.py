@@ -19,7 +19,8 @@ from chain.contract.governance_calls import (
     StopPlan,
 )
 from tests.chain.contract.world import PLAN_NAME, name_hash
-from tests.model.governance import GOVERNING, NO_KEY, PARAMETER, list_office
+from tests.model.governance import PARAMETER, list_office
+from tests.model.house import GOVERNING, NO_KEY
 from tests.model.machine_base import pick
 from tests.model.machine_claims import CHOICES, file_rightly, walk_all
 from tests.model.machine_plan import VersionRules

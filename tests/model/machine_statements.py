@@ -141,7 +141,7 @@ class StatementRules(CashChoices):
         lines = self.story.causes.get((custody.name, span), ()) if choice % 7 else ()
         statement = custody.statements[span]
         moved = sum_up((statement.booked, *(read_line(line)[1] for line in lines)))
-        opening = custody.statements[span - 1].closing if span else 0
+        opening = custody.statements[span - 1].closing if span else custody.opening
         call = StatementResolve(
             account=custody.name,
             span=span,

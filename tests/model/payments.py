@@ -105,7 +105,7 @@ def fail(book: Book, record: Instruction) -> None:
     pool.outgoing -= record.amount
     if record.kind == "return" and record.deposit is not None:
         account, day, ref_token = record.deposit
-        pool.custody.deposits[day, ref_token].returned -= record.amount
+        deposits.find_deposit(book, *record.deposit).returned -= record.amount
         pool.unmatched += record.amount
         deposits.ask_return(book, account, day, ref_token)
     elif record.kind == "fee":
@@ -206,7 +206,7 @@ def take_from_deposit(book: Book, record: Instruction) -> int:
     """Take what is unmatched of a deposit that could not be returned."""
     assert record.deposit is not None
     pool = book.pools[record.pool]
-    deposit = pool.custody.deposits[record.deposit[1:]]
+    deposit = deposits.find_deposit(book, *record.deposit)
     amount = min(record.amount, deposit.unmatched)
     deposit.returned += amount
     pool.unmatched -= amount

@@ -102,7 +102,7 @@ def recover(book: Book, custody: Custody, item: CashOtherItem) -> tuple[set[str]
 
 def find_oldest_open(custody: Custody) -> int | None:
     """Return the first statement that does not agree with the books, and with the one before it."""
-    opening = 0
+    opening = custody.opening
     for number, statement in enumerate(custody.statements):
         if not statement.is_explained(opening):
             return number
@@ -214,7 +214,7 @@ def explain(book: Book, call: StatementResolve) -> set[str]:
     if find_oldest_open(custody) != call.span:
         return {"statement_state"}
     statement = custody.statements[call.span]
-    opening = custody.statements[call.span - 1].closing if call.span else 0
+    opening = custody.statements[call.span - 1].closing if call.span else custody.opening
     figures = (call.in_count, call.in_sum, call.out_count, call.out_sum)
     problems = set()
     if call.opening != opening or call.opening + call.in_sum - call.out_sum != call.closing:
@@ -300,9 +300,9 @@ def book_recall(
     book: Book, custody: Custody, key: tuple[int, bytes], recall_key: tuple[int, bytes], amount: int
 ) -> set[str]:
     """Book a recall, or a deposit that never was."""
-    problems = deposits.find_recall_problems(custody, key, recall_key, amount)
+    problems = deposits.find_recall_problems(custody, custody, key, recall_key, amount)
     if not problems:
-        deposits.recall(book, custody, key, recall_key, amount)
+        deposits.recall(book, custody, custody, key, recall_key, amount)
     return problems
 
 

@@ -10,10 +10,11 @@ from msgspec.structs import replace
 
 from chain.catalogue import get_entry_by_number
 from chain.codec import Codec
+from chain.contract.beacon import apply_reveal
 from chain.contract.calls import Call
 from chain.contract.claim_open import note_filed
-from chain.contract.claim_tables import CLAIM, CLAIM_CLAWBACK, CLAIM_CONFIRMED, ClaimRecord
-from chain.contract.context import compute_day_start_ms
+from chain.contract.claim_tables import BEACON, CLAIM, CLAIM_CLAWBACK, CLAIM_CONFIRMED, ClaimRecord
+from chain.contract.context import Context, compute_day_start_ms
 from chain.contract.events import AutomaticFault
 from chain.contract.invariants import check_block, check_pool
 from chain.contract.money_calls import StatementLine, StatementPost
@@ -23,17 +24,21 @@ from chain.contract.settlement_tables import ITEM_AID, ItemRecord
 from chain.contract.tables import MEMBER, PLAN, POOL
 from chain.contract.terms import PlanTerms
 from chain.genesis import ROLE_NAMES
+from chain.round_record import VALIDATORS
 from chain.state import Overlay
 from chain.trie import SUM
 from chain.trie_tree import Tree
+from chain.types import ZERO_HASH, Height
 from tests.chain.contract.claim_world import build_record
+from tests.chain.contract.governance_world import block_hash
 from tests.chain.contract.test_claim_path import ClaimPath
-from tests.chain.contract.world import ACCOUNT_NAME, OFFSET, PLAN_NAME, ROLES, DictReader, MemoryBase, name_hash
-from tests.model import governance, oracle
+from tests.chain.contract.world import ACCOUNT_NAME, OFFSET, PLAN_NAME, ROLES, DictReader, MemoryBase, World, name_hash
+from tests.model import governance, oracle, validators
 from tests.model.book import Book, Claim, Custody, Version
 from tests.model.claim_money import add_item as add_item_to_book
 from tests.model.compare import compare
 from tests.model.days import begin_day
+from tests.model.reveals import PREIMAGES, make_anchor
 from tests.model.rules import run_call
 from tests.model.statements import sum_up
 from tests.model.versions import build_pool
@@ -66,7 +71,25 @@ class RememberingBase(MemoryBase):
 
 
 class ModelWorld(ClaimPath):
-    """The contract's side, with as many pools as there are."""
+    """The contract's side, with as many pools as there are, and whoever votes to propose its blocks."""
+
+    proposer: tuple[bytes, bytes] = (b"", b"")
+    """(validator key, reveal) of the last block."""
+
+    def next_block(self, *, ms: int = 1_000) -> None:
+        """Let each block have the next proposer that has a link left."""
+        voters = self.state.require(VALIDATORS).next_set
+        links, first = self.state.require(BEACON).links, self.height % len(voters)
+        order = [*range(first, len(links)), *range(first)]
+        index = next(index for index in order if links[index] in PREIMAGES)
+        self.proposer = (voters[index].key, PREIMAGES[links[index]])
+        apply_reveal(self.state, index, self.proposer[1], Height(self.height))
+        World.next_block(self, ms=ms)
+
+    def context(self, signer: str | bytes, tx_id: bytes = ZERO_HASH) -> Context:
+        context = super().context(signer, tx_id)
+        context.parent_hash = block_hash(self.height - 1)
+        return context
 
     def commit_block_checks(self) -> None:
         pools = range(self.plan.pools)
@@ -83,7 +106,6 @@ class ModelWorld(ClaimPath):
             copied = DictReader()
             copied.records = dict(reader.records)
             other.base._trees[pool] = (Tree(SUM, tree.tag, copied), copied)
-        other._chains = [list(chain) for chain in self._chains]
         other.events, other.block_events = [], []
         other.state = Overlay(other.base)
         return other
@@ -110,6 +132,8 @@ class Story:
         recovery = {one.name: one.recovery_key for one in genesis.organisations if any(one.recovery_key)}
         keys = {key for one in genesis.validators for key in (one.key, one.checkpoint_key)}
         governance.found(self.book, recovery, keys)
+        anchors = [make_anchor(number) for number in range(len(genesis.validators))]
+        validators.found(self.book.house, genesis.validators, anchors)
         oracle.bind(self.world, self.book)
 
     def fork(self) -> "Story":
@@ -156,7 +180,7 @@ class Story:
 
     def next_block(self, days: int = 0) -> None:
         """Begin a block, in as many days; what falls due on each of them runs at its start."""
-        world = self.world
+        world, height = self.world, self.world.height
         if days == 0:
             world.next_block()
             end_if_empty(self.book)
@@ -164,8 +188,9 @@ class Story:
             world.next_block(ms=compute_day_start_ms(world.today + days, OFFSET) + NOON_MS - world.timestamp_ms)
         assert not [event for event in world.block_events if isinstance(event, AutomaticFault)], "a fault of ours"
         world.events.clear()
+        validators.note_reveal(self.book.house, *world.proposer, height)
         self.book.docket.height = world.height
-        governance.run_house(self.book, world.today)
+        governance.run_house(self.book, world.today, block_hash(height))
         for _ in range(days):
             self.book.now_ms = compute_day_start_ms(self.book.day + 1, OFFSET)
             begin_day(self.book)
@@ -192,7 +217,7 @@ class Story:
         """Build the next statement as the books have it."""
         from_day = custody.closed_day + 1
         moved = sum_up([custody.booked.get(day, (0, 0, 0, 0)) for day in range(from_day, to_day + 1)])
-        opening = custody.statements[-1].closing if custody.statements else 0
+        opening = custody.statements[-1].closing if custody.statements else custody.opening
         return StatementPost(
             account=custody.name,
             from_day=from_day,
@@ -254,6 +279,11 @@ class Story:
         self.book.claims[claim_id].status = "clawback"
 
     # --- both alike ---
+
+    def list_effects(self) -> list[str]:
+        """Return what was decided by vote and took effect."""
+        proposals = self.book.house.proposals.values()
+        return [type(one.payload).__name__ for one in proposals if one.status == "effective"]
 
     def agree(self) -> None:
         """Raise AssertionError where the two sides differ."""

@@ -102,7 +102,7 @@ MUTANTS: dict[str, tuple[int, Callable[..., object], str, str]] = {
         "if is_accident and is_waiting",
     ),
     "everybody gets a share of the rest, suspended or not": (
-        0,
+        1,
         wind_tables.compute_bonus,
         " or member.x < book.pool.share_index",
         "",
