@@ -34,8 +34,15 @@ OPEN_DAYS_MAX: Final = 1_000
 
 def get_current_account(state: Overlay, name: str) -> str:
     """Return the account under which the books of an account go on: itself, unless it was moved."""
-    moved = state.get(ACCOUNT_MOVED, name)
-    return name if moved is None else get_current_account(state, moved.account)
+    return list_accounts(state, name)[-1]
+
+
+def list_accounts(state: Overlay, name: str) -> list[str]:
+    """Return an account and those under which its books went on since, the present one last."""
+    names = [name]
+    while (moved := state.get(ACCOUNT_MOVED, names[-1])) is not None:
+        names.append(moved.account)
+    return names
 
 
 def validate_move_custody(state: Overlay, context: Context, call: MoveCustody) -> PoolRecord:

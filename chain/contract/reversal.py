@@ -11,7 +11,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from chain.contract.context import Context, compute_day_start_ms
-from chain.contract.custody_move import get_current_account
+from chain.contract.custody_move import get_current_account, list_accounts
 from chain.contract.custody_tables import DEPOSIT
 from chain.contract.deposit import (
     DepositKey,
@@ -77,10 +77,12 @@ def apply_deposit_reverse(state: Overlay, context: Context, call: DepositReverse
 
 def validate_recall(state: Overlay, deposit_key: DepositKey, recall_key: DepositKey, amount: int) -> None:
     """Raise unless a known deposit can still be recalled by this amount, and was not recalled by this reference."""
-    recall = state.get(RECALL, *recall_key)
-    if recall is not None:
-        is_same = (recall.deposit_day, recall.deposit_ref, recall.amount) == (*deposit_key[1:], amount)
-        raise Refusal("already" if is_same else "reference_conflict", booking_day=recall_key[1])
+    for account in list_accounts(state, deposit_key[0]):
+        # A recall that was told before the account moved is the same recall under its new name.
+        recall = state.get(RECALL, account, *recall_key[1:])
+        if recall is not None:
+            is_same = (recall.deposit_day, recall.deposit_ref, recall.amount) == (*deposit_key[1:], amount)
+            raise Refusal("already" if is_same else "reference_conflict", booking_day=recall_key[1])
     deposit = state.get(DEPOSIT, *deposit_key)
     if deposit is None:
         raise Refusal("deposit_unknown", booking_day=deposit_key[1])

@@ -3,6 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
+from chain.catalogue import get_entry
 from chain.contract.custody_move import OPEN_DAYS_MAX, get_current_account, validate_move_custody
 from chain.contract.custody_tables import ACCOUNT, BOOKING_DAY
 from chain.contract.governance_calls import MoveCustody
@@ -92,6 +93,30 @@ def test_a_deposit_of_before_the_move_is_recalled_from_the_new_account(world: Go
     assert world.state.get(BOOKING_DAY, ACCOUNT_NAME, world.today) is None
     world.advance(2)
     assert world.state.require(ACCOUNT, "care-next").closing == 4_000
+
+
+def test_a_recall_that_was_told_before_the_move_does_not_count_again_after_it(world: GovernanceWorld) -> None:
+    member = world.join("a", 5_000)
+    item = world.credit_item(member, 3_000)
+    assert world.call("bank", DepositCredit(account=ACCOUNT_NAME, items=(item,))).items == (0,)
+    world.accept("bank", MOVE)
+    world.advance(2)
+    call = DepositReverse(
+        account=ACCOUNT_NAME,
+        deposit_day=item.booking_day,
+        deposit_ref=item.ref_token,
+        amount=1_000,
+        booking_day=world.today,
+        ref_token=name_hash("recall"),
+    )
+    for signer in ("bank", "audit-one"):
+        assert world.call(signer, call).number == 0
+    world.next_block(ms=86_400_000)
+    assert get_current_account(world.state, ACCOUNT_NAME) == "care-next"
+    already = get_entry("already").number
+    assert [world.call(signer, call).number for signer in ("bank", "audit-one")] == [already, already]
+    assert world.balance(member) == 7_000
+    assert world.state.require(BOOKING_DAY, "care-next", call.booking_day).out_sum == 1_000
 
 
 def test_an_account_is_moved_twice_and_the_first_name_leads_to_the_last(world: GovernanceWorld) -> None:
