@@ -19,7 +19,7 @@ from chain.contract.claim_tables import CLAIM_CLAWBACK
 from chain.contract.context import Context, apply_items
 from chain.contract.custody import return_payment
 from chain.contract.custody_tables import DEPOSIT, AccountRecord, DepositRecord
-from chain.contract.deposit import note_booking, put_deposit, require_account, validate_booking_day
+from chain.contract.deposit import find_deposit, note_booking, put_deposit, require_account, validate_booking_day
 from chain.contract.half_batch import cosign_items
 from chain.contract.halves import Party
 from chain.contract.money_calls import CashOther, CashOtherItem
@@ -79,10 +79,11 @@ def _book_one(state: Overlay, context: Context, name: str, account: AccountRecor
 
 def is_cash_known(state: Overlay, name: str, item: CashOtherItem) -> bool:
     """Tell whether this movement was booked already; raise reference_conflict where another one has its reference."""
-    known = state.get(OTHER_CASH, name, item.booking_day, item.ref_token)
+    key = find_deposit(state, (name, item.booking_day, item.ref_token))
+    known = state.get(OTHER_CASH, *key)
     if known is not None and _is_same(known, item):
         return True
-    if known is not None or state.get(DEPOSIT, name, item.booking_day, item.ref_token) is not None:
+    if known is not None or state.get(DEPOSIT, *key) is not None:
         raise Refusal("reference_conflict", booking_day=item.booking_day)
     return False
 

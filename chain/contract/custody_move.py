@@ -15,7 +15,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from chain.contract.context import Context
-from chain.contract.custody_tables import ACCOUNT, BOOKING_DAY
+from chain.contract.custody_tables import ACCOUNT, BOOKING_DAY, AccountRecord
 from chain.contract.governance_calls import MoveCustody
 from chain.contract.governance_events import CustodyMoved
 from chain.contract.governance_tables import ACCOUNT_MOVED, AccountMovedRecord
@@ -34,14 +34,23 @@ OPEN_DAYS_MAX: Final = 1_000
 
 def get_current_account(state: Overlay, name: str) -> str:
     """Return the account under which the books of an account go on: itself, unless it was moved."""
-    return list_accounts(state, name)[-1]
+    moved = state.get(ACCOUNT_MOVED, name)
+    return name if moved is None else get_current_account(state, moved.account)
 
 
-def list_accounts(state: Overlay, name: str) -> list[str]:
-    """Return an account and those under which its books went on since, the present one last."""
-    names = [name]
-    while (moved := state.get(ACCOUNT_MOVED, names[-1])) is not None:
-        names.append(moved.account)
+def has_other_names(account: AccountRecord) -> bool:
+    """Tell whether the books of an account were or are kept under another name too."""
+    return account.former is not None or account.closed_day == NEVER_DAY
+
+
+def list_names(state: Overlay, name: str) -> list[str]:
+    """Return every account under which the same books were kept, the present one first.
+
+    A movement of a day that was open at a move may be told under either name; it is the same movement.
+    """
+    names = [get_current_account(state, name)]
+    while (former := state.require(ACCOUNT, names[-1]).former) is not None:
+        names.append(former)
     return names
 
 
@@ -75,7 +84,7 @@ def apply_move_custody(state: Overlay, context: Context, call: MoveCustody) -> N
     pool = validate_move_custody(state, context, call)
     old = pool.account
     account = state.require(ACCOUNT, old)
-    state.put(ACCOUNT, replace(account, statements=0), call.account)
+    state.put(ACCOUNT, replace(account, statements=0, former=old), call.account)
     state.put(ACCOUNT, replace(account, closed_day=NEVER_DAY), old)
     state.put(ACCOUNT_MOVED, AccountMovedRecord(account=call.account), old)
     for day in range(account.closed_day + 1, get_today(context, require_plan(state, call.plan)) + 1):

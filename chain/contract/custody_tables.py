@@ -56,6 +56,8 @@ class AccountRecord(Record, frozen=True):
     is_matched: bool
     """False from a mismatch until it is resolved."""
     statements: Number
+    former: Name | None
+    """Account under which these books were kept before; null for the first one (custody_move.py)."""
 
 
 class BookingDayRecord(Record, frozen=True):

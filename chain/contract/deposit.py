@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from chain.catalogue import SUCCESS, get_entry
 from chain.codec import Codec, encode
 from chain.contract.context import Context, apply_items
+from chain.contract.custody_move import has_other_names, list_names
 from chain.contract.custody_tables import (
     ACCOUNT,
     BOOKING_DAY,
@@ -96,6 +97,12 @@ def validate_booking_day(account: AccountRecord, *, booking_day: int, today: int
 _NOTHING_BOOKED: Final = BookingDayRecord(in_count=0, in_sum=0, out_count=0, out_sum=0)
 
 
+def find_deposit(state: Overlay, key: DepositKey) -> DepositKey:
+    """Return the key under which a transfer is known, be it of before its account moved; the given one if it is not."""
+    keys = ((name, *key[1:]) for name in list_names(state, key[0]))
+    return next((known for known in keys if state.get(DEPOSIT, *known) is not None), key)
+
+
 def note_booking(state: Overlay, account: str, day: int, *, in_fen: int = 0, out_fen: int = 0) -> None:
     """Add one booked movement to the day that a statement will be compared with."""
     before = state.get(BOOKING_DAY, account, day) or _NOTHING_BOOKED
@@ -109,7 +116,8 @@ def note_booking(state: Overlay, account: str, day: int, *, in_fen: int = 0, out
 
 
 def _credit_item(state: Overlay, context: Context, name: str, account: AccountRecord, item: DepositCreditItem) -> int:
-    known = state.get(DEPOSIT, name, item.booking_day, item.ref_token)
+    key = (name, item.booking_day, item.ref_token)
+    known = state.get(DEPOSIT, *(find_deposit(state, key) if has_other_names(account) else key))
     if known is not None:
         if _is_same(known, item):
             return ALREADY

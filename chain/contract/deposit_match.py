@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from chain.catalogue import SUCCESS, get_entry
 from chain.contract.context import Context
 from chain.contract.custody_tables import DEPOSIT, AccountRecord
-from chain.contract.deposit import credit_member, get_unmatched, require_account
+from chain.contract.deposit import credit_member, find_deposit, get_unmatched, require_account
 from chain.contract.half_batch import cosign_items
 from chain.contract.halves import Party
 from chain.contract.money_calls import DepositMatch, DepositMatchItem
@@ -43,7 +43,7 @@ def apply_deposit_match(state: Overlay, context: Context, call: DepositMatch) ->
 
 
 def _match_one(state: Overlay, context: Context, name: str, account: AccountRecord, item: DepositMatchItem) -> int:
-    key = (name, item.booking_day, item.ref_token)
+    key = find_deposit(state, (name, item.booking_day, item.ref_token))
     deposit = state.get(DEPOSIT, *key)
     if deposit is None:
         raise Refusal("deposit_unknown", booking_day=item.booking_day)

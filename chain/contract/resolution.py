@@ -28,7 +28,7 @@ from chain.contract.custody_tables import (
     STATEMENT_MISMATCH,
     AccountRecord,
 )
-from chain.contract.deposit import DepositKey, book_deposit, require_account
+from chain.contract.deposit import DepositKey, book_deposit, find_deposit, require_account
 from chain.contract.due import DUE_RESOLUTION, add_due
 from chain.contract.halves import Party, cosign
 from chain.contract.money_calls import (
@@ -249,8 +249,8 @@ def _book_line(
     """Book one line; where a booking writes the pool itself, the book that was opened for it is not saved."""
     match line:
         case LateDeposit(deposit=item):
-            is_known = state.get(DEPOSIT, name, item.booking_day, item.ref_token) is not None
-            if is_known or item.value_day > book.today:
+            key = find_deposit(state, (name, item.booking_day, item.ref_token))
+            if state.get(DEPOSIT, *key) is not None or item.value_day > book.today:
                 raise Refusal("line_invalid", booking_day=item.booking_day)
             book_deposit(state, context, book, name, item)
             save_book(state, book)
@@ -264,16 +264,17 @@ def _book_line(
                 raise Refusal("line_invalid", booking_day=answer.booking_day)
             book_answer(state, context, book, require_instruction(state, account, answer.instruction), answer)
         case LateRecall():
-            deposit_key = (name, line.deposit_day, line.deposit_ref)
-            _take_back(state, context, book, deposit_key, (name, line.booking_day, line.ref_token), line.amount)
+            key = find_deposit(state, (name, line.deposit_day, line.deposit_ref))
+            _take_back(state, context, book, key, (name, line.booking_day, line.ref_token), line.amount)
         case ForeignDebit():
             add_shortage(state, context, name, amount=line.amount, booking_day=line.booking_day)
         case StruckDeposit():
-            key = (name, line.booking_day, line.ref_token)
+            recall_key = (name, line.booking_day, line.ref_token)
+            key = find_deposit(state, recall_key)
             deposit = state.get(DEPOSIT, *key)
             if deposit is not None and deposit.amount != line.amount:
                 raise Refusal("amount_mismatch", amount=line.amount, recorded=deposit.amount)
-            _take_back(state, context, book, key, key, line.amount)
+            _take_back(state, context, book, key, recall_key, line.amount)
         case StruckPayment():
             record = state.get(INSTRUCTION, line.instruction)
             if record is not None and record.booking_day != line.booking_day:

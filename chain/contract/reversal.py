@@ -11,10 +11,11 @@ from typing import Final
 from msgspec.structs import replace
 
 from chain.contract.context import Context, compute_day_start_ms
-from chain.contract.custody_move import get_current_account, list_accounts
+from chain.contract.custody_move import get_current_account, list_names
 from chain.contract.custody_tables import DEPOSIT
 from chain.contract.deposit import (
     DepositKey,
+    find_deposit,
     get_unmatched,
     is_enough,
     note_booking,
@@ -61,7 +62,7 @@ def apply_deposit_reverse(state: Overlay, context: Context, call: DepositReverse
     # A deposit of before a move of the account is recalled from the one that the books are under now.
     booked_on = get_current_account(state, call.account)
     account = require_account(state, booked_on)
-    deposit_key = (call.account, call.deposit_day, call.deposit_ref)
+    deposit_key = find_deposit(state, (call.account, call.deposit_day, call.deposit_ref))
     recall_key = (booked_on, call.booking_day, call.ref_token)
     validate_recall(state, deposit_key, recall_key, call.amount)
     today = get_today(context, state.require(PLAN, account.plan))
@@ -77,8 +78,7 @@ def apply_deposit_reverse(state: Overlay, context: Context, call: DepositReverse
 
 def validate_recall(state: Overlay, deposit_key: DepositKey, recall_key: DepositKey, amount: int) -> None:
     """Raise unless a known deposit can still be recalled by this amount, and was not recalled by this reference."""
-    for account in list_accounts(state, deposit_key[0]):
-        # A recall that was told before the account moved is the same recall under its new name.
+    for account in list_names(state, recall_key[0]):
         recall = state.get(RECALL, account, *recall_key[1:])
         if recall is not None:
             is_same = (recall.deposit_day, recall.deposit_ref, recall.amount) == (*deposit_key[1:], amount)

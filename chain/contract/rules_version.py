@@ -319,7 +319,7 @@ def _open_pool(
 def build_account(*, plan: str, pool: int, today: int) -> AccountRecord:
     """Return an empty custody account whose first statement begins today."""
     return AccountRecord(
-        plan=plan, pool=pool, closed_day=today - 1, closing=0, expected=0, is_matched=True, statements=0
+        plan=plan, pool=pool, closed_day=today - 1, closing=0, expected=0, is_matched=True, statements=0, former=None
     )
 
 

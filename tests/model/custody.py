@@ -31,6 +31,9 @@ def move(book: Book, call: MoveCustody) -> None:
         call.account,
         call.pool,
         old.closed_day,
+        # What the bank told under the old name it has told: the same transfer under the new one is no other.
+        deposits=old.deposits,
+        recalls=old.recalls,
         booked={day: moved for day, moved in old.booked.items() if day > old.closed_day},
         opening=old.statements[-1].closing if old.statements else old.opening,
     )

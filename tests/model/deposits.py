@@ -1,7 +1,5 @@
 """Deposits: credited by the state of whom they name, matched, returned, recalled (contract 2 *Deposit*, 3.5, 5)."""
 
-from collections.abc import Sequence
-
 import msgspec
 
 from chain.codec import encode
@@ -201,10 +199,7 @@ def deposit_reverse(book: Book, signer: bytes, call: DepositReverse) -> set[str]
     deposit_key, recall_key = (call.deposit_day, call.deposit_ref), (call.booking_day, call.ref_token)
     # What is left of a deposit on an account of before is taken from the one that goes on for it.
     present = book.pools[custody.pool].custody
-    known = book.pools[custody.pool]
-    names = [*known.former, known.custody]
-    since = [one.name for one in names].index(custody.name)
-    problems = find_recall_problems(names[since:], deposit_key, recall_key, call.amount)
+    problems = find_recall_problems(custody, deposit_key, recall_key, call.amount)
     problems |= find_day_problems(book, present, call.booking_day)
     if problems:
         return problems
@@ -216,14 +211,13 @@ def deposit_reverse(book: Book, signer: bytes, call: DepositReverse) -> set[str]
 
 
 def find_recall_problems(
-    accounts: Sequence[Custody], deposit_key: tuple[int, bytes], recall_key: tuple[int, bytes], amount: int
+    custody: Custody, deposit_key: tuple[int, bytes], recall_key: tuple[int, bytes], amount: int
 ) -> set[str]:
-    """Return what forbids to recall so much of a deposit; its account comes first, then those that went on for it."""
-    for custody in accounts:
-        known = custody.recalls.get(recall_key)
-        if known is not None:
-            return {"already"} if known == (*deposit_key, amount) else {"reference_conflict"}
-    deposit = accounts[0].deposits.get(deposit_key)
+    """Return what forbids to recall so much of a deposit."""
+    known = custody.recalls.get(recall_key)
+    if known is not None:
+        return {"already"} if known == (*deposit_key, amount) else {"reference_conflict"}
+    deposit = custody.deposits.get(deposit_key)
     if deposit is None:
         return {"deposit_unknown"}
     left = deposit.amount - deposit.recalled

@@ -6,7 +6,7 @@ from hypothesis.stateful import rule
 from msgspec.structs import replace
 
 from chain.contract.governance_calls import MoveCustody
-from chain.contract.money_calls import DepositCredit, DepositReverse
+from chain.contract.money_calls import DepositCredit, DepositCreditItem, DepositReverse
 from tests.chain.contract.world import PLAN_NAME, name_hash
 from tests.model.book import Custody
 from tests.model.house import GOVERNING
@@ -40,11 +40,24 @@ class CustodyRules(Choices):
             story.post_statements()
         for custody in (*pool.former, pool.custody):
             self.book_on(custody, chance)
+        for custody in (*pool.former, pool.custody):
+            self.tell_again(custody, chance)
 
     def speak_of(self, custody: Custody, present: Custody, chance: Random) -> None:
         """Let the bank speak of an account that was moved."""
         self.book_on(custody, chance)
         self.call("bank", self.story.build_statement(replace_day(custody, present), self.book.day - 1))
+
+    def tell_again(self, custody: Custody, chance: Random) -> None:
+        """Let the bank tell a transfer of the last days once more, now and then wrongly."""
+        days = range(self.book.day - 4, self.book.day + 1)
+        told = [one.told for (day, _), one in custody.deposits.items() if day in days]
+        items = [item for item in told if isinstance(item, DepositCreditItem)]
+        if items:
+            item = chance.choice(items)
+            if chance.randrange(4) == 0:
+                item = replace(item, amount=item.amount + 1)
+            self.call("bank", DepositCredit(account=custody.name, items=(item,)))
 
     def book_on(self, custody: Custody, chance: Random) -> None:
         """Credit somebody on an account, and recall what was credited."""

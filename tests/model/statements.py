@@ -300,7 +300,7 @@ def book_recall(
     book: Book, custody: Custody, key: tuple[int, bytes], recall_key: tuple[int, bytes], amount: int
 ) -> set[str]:
     """Book a recall, or a deposit that never was."""
-    problems = deposits.find_recall_problems([custody], key, recall_key, amount)
+    problems = deposits.find_recall_problems(custody, key, recall_key, amount)
     if not problems:
         deposits.recall(book, custody, custody, key, recall_key, amount)
     return problems

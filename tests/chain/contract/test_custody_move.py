@@ -7,7 +7,8 @@ from chain.catalogue import get_entry
 from chain.contract.custody_move import OPEN_DAYS_MAX, get_current_account, validate_move_custody
 from chain.contract.custody_tables import ACCOUNT, BOOKING_DAY
 from chain.contract.governance_calls import MoveCustody
-from chain.contract.money_calls import DepositCredit, DepositReverse
+from chain.contract.money_calls import CashOther, CashOtherItem, DepositCredit, DepositReverse
+from chain.contract.money_tables import CASH_INTEREST
 from chain.contract.tables import PLAN, PLAN_ENDED, PLAN_FROZEN
 from chain.contract.version_tables import MOVES, MovesRecord
 from chain.errors import Refusal
@@ -178,3 +179,47 @@ def test_the_account_of_a_silent_bank_is_moved_and_the_missing_days_are_stated(w
     world.advance(2)
     assert world.state.require(ACCOUNT, "care-next").closing == 5_000
     assert world.plan.status != PLAN_FROZEN
+
+
+def test_money_that_was_told_under_the_old_name_does_not_count_again_under_the_new_one(world: GovernanceWorld) -> None:
+    member = world.join("a", 5_000)
+    world.accept("bank", MOVE)
+    world.advance(2)
+    item = world.credit_item(member, 3_000)
+    interest = CashOtherItem(
+        kind=CASH_INTEREST,
+        amount=40,
+        booking_day=world.today,
+        ref_token=name_hash("interest"),
+        payer_token=None,
+        claim=None,
+        instruction=None,
+    )
+    assert world.call("bank", DepositCredit(account=ACCOUNT_NAME, items=(item,))).items == (0,)
+    assert world.call("bank", CashOther(account=ACCOUNT_NAME, items=(interest,))).items == (0,)
+    world.next_block(ms=86_400_000)
+    already, conflict = (get_entry(code).number for code in ("already", "reference_conflict"))
+    assert world.call("bank", DepositCredit(account="care-next", items=(item,))).items == (already,)
+    other = replace(item, amount=3_001)
+    assert world.call("bank", DepositCredit(account="care-next", items=(other,))).items == (conflict,)
+    assert world.call("bank", CashOther(account="care-next", items=(interest,))).items == (already,)
+    assert (world.balance(member), world.pool.interest, world.pool.cash) == (8_000, 40, 8_040)
+
+
+def test_a_deposit_of_before_the_move_is_recalled_under_either_name(world: GovernanceWorld) -> None:
+    member = world.join("a", 5_000)
+    item = world.credit_item(member, 3_000)
+    assert world.call("bank", DepositCredit(account=ACCOUNT_NAME, items=(item,))).items == (0,)
+    world.carry_out("bank", MOVE)
+    for account in (ACCOUNT_NAME, "care-next"):
+        call = DepositReverse(
+            account=account,
+            deposit_day=item.booking_day,
+            deposit_ref=item.ref_token,
+            amount=1_000,
+            booking_day=world.today,
+            ref_token=name_hash("recall", account),
+        )
+        for signer in ("bank", "audit-one"):
+            assert world.call(signer, call).number == 0
+    assert world.balance(member) == 6_000
