@@ -109,13 +109,18 @@ def start_entry(
     """Let a member enter whose money has become enough; return the record as written.
 
     `after` holds the new cash and `entry_day`, the first day that counts for the waiting period. In the
-    window, or while the plan is stopped, it is queued; in a wind-down nobody enters any more.
+    window, or while the plan is stopped, it is queued; in a wind-down nobody enters any more, so that no waiting
+    begins either.
     """
     if is_winding_down(book.plan_record):
+        after = replace(after, entry_day=before.entry_day)
         write_member(state, book, member_id, before, after)
         return after
     if book.pool.is_window or book.plan_record.status != PLAN_ACTIVE:
         after = replace(after, status=MEMBER_QUEUED, since_day=book.today)
+        if after.is_leaf:
+            # What a lapsed member paid for others bought the cover of then; only shares of the new waiting come back.
+            after = replace(after, paid_before=0, entry_index=after.x)
         write_member(state, book, member_id, before, after)
         push_queue(state, book, member_id, ACT_ENTER)
         context.emit(MemberStatusChanged(member=member_id, status=MEMBER_QUEUED, reason=0))

@@ -23,7 +23,7 @@ ENDS = {
 def enter_if_enough(book: Book, member_id: bytes, entry_day: int) -> None:
     """Let somebody enter whose money has become enough."""
     member = book.members[member_id]
-    if is_enough(book, member):
+    if is_enough(book, member) and not book.is_winding:
         member.entry_day = entry_day
         start_entry(book, member_id)
 
@@ -41,6 +41,9 @@ def start_entry(book: Book, member_id: bytes) -> None:
         return
     if pool.is_window or book.status != "active":
         member.status = "queued"
+        if member.is_leaf:
+            # A lapsed one has had the cover that he paid for.
+            member.paid = 0
         pool.queue.append(("enter", member_id))
     else:
         enter(book, member)

@@ -8,6 +8,7 @@ from chain.contract.events import MemberEntered, MemberExited, WindowClosed
 from chain.contract.member_calls import MemberAdmit, MemberLeave
 from chain.contract.schedule import STAGE_DONE
 from chain.contract.settlement_tables import ITEM, ITEM_SHARE_REFUND
+from chain.contract.shares import compute_shares_paid, is_lapsed
 from chain.contract.tables import (
     ACT_CLAIMED_OUT,
     ACT_SHARES_REFUND,
@@ -20,6 +21,8 @@ from chain.contract.tables import (
     PERSON,
     POOL,
 )
+from chain.contract.wind_down import begin_wind_down
+from chain.contract.wind_tables import CAUSE_VOTE
 from chain.contract.window import exit_member
 from tests.chain.contract.world import PLAN_NAME, World, build_terms, name_hash
 
@@ -234,3 +237,39 @@ def test_a_leaf_of_nothing_leaves_without_an_instruction() -> None:
     assert leave(world, member) == 0
     assert world.member(member).status == MEMBER_LEFT
     assert all(world.instruction(item).member != member for item in world.ready_instructions())
+
+
+# --- a lapsed member who pays again ---
+
+
+def build_lapsed() -> tuple[World, bytes]:
+    """Return a world in which a member has paid 1,000 fen for others and lapsed."""
+    world = World(build_terms(**BIG_CAPS | {"grace_periods": "0"}))
+    member, other = world.join("a", 1_000), world.join("b", 19_000)
+    world.add_claim(other, 3_000)
+    world.advance_to(CHARGE + 1)
+    assert is_lapsed(world.state, world.member(member), world.pool, 0)
+    assert compute_shares_paid(world.member(member), world.pool.share_index) == 1_000
+    return world, member
+
+
+def test_shares_of_a_lapsed_membership_do_not_come_back_while_its_new_entry_waits() -> None:
+    """They had bought the cover of that time: only what is paid in the new waiting period comes back."""
+    world, member = build_lapsed()
+    world.advance_to(NEXT_NOTICE)
+    world.credit(member, 2_000)
+    record = world.member(member)
+    assert (record.status, record.is_leaf, record.entry_day) == (MEMBER_QUEUED, True, NEXT_NOTICE)
+    claim = with_shares_claim(world, member)
+    exit_member(world.state, world.context("bank"), member, ACT_SHARES_REFUND)
+    world.advance_to(NEXT_CHARGE)
+    assert world.member(member).status == MEMBER_LEFT
+    assert (world.state.require(CLAIM, claim).amount, world.pool.items[1] - world.pool.items[0]) == (0, 0)
+
+
+def test_deposit_of_a_lapsed_member_begins_no_waiting_period_in_a_wind_down() -> None:
+    world, member = build_lapsed()
+    before = world.member(member)
+    begin_wind_down(world.state, world.context("vote"), PLAN_NAME, cause=CAUSE_VOTE, by="vote")
+    world.credit(member, 2_000)
+    assert (world.member(member).entry_day, world.member(member).cash) == (before.entry_day, 2_000)
