@@ -245,6 +245,8 @@ def arrive(
         status=MEMBER_VERIFIED,
         since_day=book.today,
         cash=amount,
+        # Shares that the old pool was paid are not the new one's to give back.
+        paid_before=0,
     )
     is_unbroken = move.has_cover and min(value_day, book.today) <= move.left_day + MOVE_DAYS
     context.emit(PoolEntered(member=member_id, pool=book.number, version=move.version))

@@ -224,9 +224,10 @@ def exit_member(state: Overlay, context: Context, member_id: bytes, act: int) ->
     if is_gone(member):
         _amend_gone(state, context, book, member_id, member, act)
     elif member.status == MEMBER_MOVING:
-        # His money is on its way to another pool: the exit runs where it arrives (pool_move.py).
+        # His money is on its way to another pool: the exit runs where it arrives (pool_move.py). Without the act that
+        # lists his shares, the claim that asks for them would never end.
         move = state.require(MOVE, member_id)
-        if act != ACT_LEAVE or move.act == NO_ACT:
+        if move.act == NO_ACT or (act != ACT_LEAVE and move.act != ACT_SHARES_REFUND):
             state.put(MOVE, replace(move, act=act), member_id)
     elif member.is_leaf and book.pool.is_window:
         if member.status != MEMBER_LEAVING:

@@ -92,8 +92,8 @@ def leave(book: Book, member_id: bytes, act: str) -> None:
     if member.is_gone:
         amend_gone(book, member_id, act)
     elif member.status == "moving":
-        # It runs where his money arrives.
-        if member.move is not None and (act != "leave" or not member.move.act):
+        # It runs where his money arrives; shares that come back are listed then, whatever else happens.
+        if member.move is not None and (not member.move.act or (act != "leave" and member.move.act != "shares_refund")):
             member.move.act = act
     elif member.is_leaf and book.pool_of(member).is_window:
         member.status = "leaving"

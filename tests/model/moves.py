@@ -90,6 +90,8 @@ def arrive(book: Book, member_id: bytes, amount: int, value_day: int) -> None:
     assert move is not None
     pin(member, book.day + 1, move.version, move.to_pool)
     member.pool = move.to_pool
+    # The new pool gives back no shares that the old one was paid.
+    member.paid = 0
     move.has_cover = move.has_cover and value_day <= move.left_day + MOVE_DAYS
     member.cash = amount
     end_transfer(book, member_id)

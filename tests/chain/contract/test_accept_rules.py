@@ -4,15 +4,17 @@ import pytest
 from msgspec.structs import replace
 
 from chain.contract.claim_calls import ClaimFile
-from chain.contract.claim_tables import CLAIM, CLAIM_ELIGIBLE
+from chain.contract.claim_eligibility import start_shares_refund
+from chain.contract.claim_tables import CLAIM, CLAIM_ELIGIBLE, CLAIM_INVESTIGATED
 from chain.contract.custody_tables import INSTRUCTION_REFUND, INSTRUCTION_TRANSFER
 from chain.contract.deposit import RETURN_DAYS
 from chain.contract.member_calls import DeathReport, DeathRevoke, MemberLeave, MemberWithdraw
 from chain.contract.plan_calls import Pause, WindDown
 from chain.contract.plan_events import PoolEntered, PoolLeft, PoolMoveDropped, RulesAccepted
 from chain.contract.pool_move import MOVE_DAYS, PINS_MAX, get_moves
-from chain.contract.shares import get_pinned, is_covered, open_book
+from chain.contract.shares import compute_shares_paid, get_pinned, is_covered, open_book
 from chain.contract.tables import (
+    ACT_AGE_OUT,
     ACT_CLAIMED_OUT,
     ACT_DIED,
     MEMBER,
@@ -543,3 +545,55 @@ def test_wrong_report_about_somebody_on_the_way_is_put_right_when_the_money_has_
     for signer in (KEY, "audit-one"):
         world.succeed(signer, DeathRevoke(member=member))
     assert (world.member(member).pool, world.balance_in(member)) == (1, 5_000)
+
+
+def pay_shares(world: RulesWorld, member: bytes, other: bytes) -> int:
+    """Charge the first pool once; return what the member has paid for others."""
+    settlements = world.pool.settlements
+    world.add_claim(other, 700)
+    while world.pool.settlements == settlements or world.pool.is_window:
+        world.advance(1)
+    return compute_shares_paid(world.member(member), world.pool.share_index)
+
+
+def claim_shares(world: RulesWorld, member: bytes) -> bytes:
+    """Let the member's open claim turn out to be about an illness inside the waiting period."""
+    claim_id = name_hash("illness")
+    template = world.state.require(CLAIM, name_hash("claim", 1))
+    number = world.plan.claims_filed + 1
+    world.state.put(PLAN, replace(world.plan, claims_filed=number), PLAN_NAME)
+    claim = replace(template, number=number, member=member, status=CLAIM_INVESTIGATED, amount=0, granted=0, paid=0)
+    world.state.put(MEMBER, replace(world.member(member), claim=claim_id), member)
+    start_shares_refund(world.state, world.context("automatic"), claim_id, claim)
+    return claim_id
+
+
+def test_new_pool_gives_back_no_shares_that_the_old_one_was_paid(world: RulesWorld) -> None:
+    """Where its waiting members do not share, nothing but the entry would have forgotten them (ADR 0015)."""
+    number, rules = open_second(world, waiting_members_share=False)
+    member, other = world.join("a", 5_000), world.join("b", 5_000)
+    paid = pay_shares(world, member, other)
+    assert paid > 0
+    world.accept("a", member, number, rules)
+    world.credit_to(SECOND_ACCOUNT, member, 5_000 - paid)
+    while world.member(member).status == MEMBER_QUEUED:
+        world.advance(1)
+    assert (world.member(member).status, world.member(member).pool) == (MEMBER_WAITING, 1)
+    claim = claim_shares(world, member)
+    assert (world.state.require(CLAIM, claim).amount, world.get_pool(1).items) == (0, (0, 0))
+
+
+@pytest.mark.parametrize("act", [ACT_DIED, ACT_AGE_OUT])
+def test_claim_for_shares_on_the_way_ends_whatever_else_happens_before_the_money_arrives(
+    world: RulesWorld, act: int
+) -> None:
+    number, rules = open_second(world, fee_bp=1_000)
+    member, other = world.join("a", 5_000), world.join("b", 5_000)
+    paid = pay_shares(world, member, other)
+    world.accept("a", member, number, rules)
+    claim = claim_shares(world, member)
+    exit_member(world.state, world.context("automatic"), member, act)
+    ((transfer, _),) = world.list_instructions(INSTRUCTION_TRANSFER)
+    world.answer(transfer, is_settled=False)
+    assert world.member(member).status == MEMBER_LEFT
+    assert world.state.require(CLAIM, claim).amount == paid
