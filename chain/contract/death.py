@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from chain.contract.account_retry import schedule_retry
 from chain.contract.calendar import compute_year
 from chain.contract.claim_claimant import PAYEE_ESTATE
+from chain.contract.claim_review_tables import CLAIMANT, NO_CLAIMANT
 from chain.contract.claim_status import save
 from chain.contract.claim_tables import CLAIM
 from chain.contract.context import DAY_MS, Context, compute_day_start_ms
@@ -112,7 +113,8 @@ def apply_death_revoke(state: Overlay, context: Context, call: DeathRevoke) -> t
     """Put a wrong report right, once the member's key and an institution that saw the person have sent the same call.
 
     The institution is the bank, or an auditor where the bank reported: nobody confirms his own report. Where the pool
-    pays everybody out by now, the membership ends as one that was left, and its balance is refunded. Refused:
+    pays everybody out by now, or the shares were given back meanwhile (an illness inside the waiting period), the
+    membership ends as one that was left, and its balance is refunded. Refused:
     member_unknown; death_unknown; estate_verified once the bank has verified an account of the estate; window_open
     between notice and settlement; member_state while the end that was reported has not been carried out (his money is
     on its way to another pool); person_duplicate where the person has joined anew meanwhile; wrong_role, already
@@ -130,7 +132,8 @@ def apply_death_revoke(state: Overlay, context: Context, call: DeathRevoke) -> t
     if member.status in (MEMBER_LEAVING, MEMBER_MOVING):
         raise Refusal("member_state", status=MEMBER_STATUS_NAMES[member.status])
     is_restored = member.status == MEMBER_DIED and record.before is not None
-    if is_restored:
+    has_shares_back = (state.get(CLAIMANT, call.member) or NO_CLAIMANT).is_refunded
+    if is_restored and not has_shares_back:
         _validate_person(state, call.member, member)
     key = get_signing_keys(state, call.member, member)[-1]
     parties = (Party(key=key), Party(role=_find_witness(state, record.organisation)))
@@ -140,7 +143,7 @@ def apply_death_revoke(state: Overlay, context: Context, call: DeathRevoke) -> t
     _change_payee(state, member, record.payee_before)
     context.emit(DeathRevoked(member=call.member, amount=member.cash))
     if is_restored and record.before is not None:
-        if is_pool_closed(state, member.plan, member.pool):
+        if has_shares_back or is_pool_closed(state, member.plan, member.pool):
             state.put(MEMBER, replace(member, status=MEMBER_LEFT), call.member)
         else:
             _restore(state, context, book, call.member, member, record.before)

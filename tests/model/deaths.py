@@ -61,7 +61,9 @@ def death_revoke(book: Book, signer: bytes, call: DeathRevoke) -> set[str]:
     if member.status in ("leaving", "moving"):
         problems.add("member_state")
     is_restored = member.status == "died" and death.before is not None
-    if is_restored and not persons.is_free(book, call.member):
+    # An illness inside the waiting period ends the membership, whoever died.
+    has_shares_back = book.docket.of(call.member).is_refunded
+    if is_restored and not has_shares_back and not persons.is_free(book, call.member):
         problems.add("person_duplicate")
     if problems:
         return problems
@@ -74,7 +76,7 @@ def death_revoke(book: Book, signer: bytes, call: DeathRevoke) -> set[str]:
     if member.claim is not None:
         book.claims[member.claim].payee_kind = death.payee_before
     if is_restored and death.before is not None:
-        if book.pool_of(member).closed is not None:
+        if has_shares_back or book.pool_of(member).closed is not None:
             member.status = "left"
         else:
             restore(book, call.member, death)

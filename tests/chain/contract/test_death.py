@@ -5,6 +5,7 @@ from msgspec.structs import replace
 
 from chain.contract.account import ESTATE_DAYS
 from chain.contract.claim_claimant import PAYEE_ESTATE, PAYEE_SELF
+from chain.contract.claim_eligibility import start_shares_refund
 from chain.contract.claim_tables import CLAIM, CLAIM_PAID, CLAIM_PAY_FAILED
 from chain.contract.custody_tables import INSTRUCTION_FAILED, INSTRUCTION_READY
 from chain.contract.halves import HALF, HALF_DAYS, hash_call
@@ -24,6 +25,7 @@ from chain.contract.tables import (
     MEMBER_VERIFIED,
     MEMBER_WAITING,
     PERSON,
+    POOL,
 )
 from chain.contract.wind_tables import CLOSED_POOL, PHASE_SWEEPING, ClosedPoolRecord
 from tests.chain.contract.acts import build_verify, do, member_key, refuse
@@ -284,6 +286,24 @@ def test_a_wrong_report_is_put_right_with_money_cover_and_person_as_they_were(wo
     world.commit_block_checks()
     do(world, member_key("ann"), MemberLeave(member=ann))
     assert len(world.ready_instructions()) == 1
+
+
+def test_a_membership_that_got_its_shares_back_meanwhile_ends_for_the_living_too(world: World, ann: bytes) -> None:
+    """Else the same shares could be given back again, for the next illness of the waiting period."""
+    world.add_claim(world_member(world, "ben"), 1_500)
+    world.advance_to(world.period(0).charge_day + 1)
+    paid = 5_000 - world.balance(ann)
+    claim = build_claimant(world, ann)
+    world.state.put(POOL, replace(world.pool, items=(1, 1)), PLAN_NAME, 0)
+    report(world, ann)
+    start_shares_refund(world.state, world.context("automatic"), claim, world.state.require(CLAIM, claim))
+    assert 0 < paid == world.state.require(CLAIM, claim).amount
+    revoke(world, ann)
+    assert (world.member(ann).status, world.member(ann).is_leaf) == (MEMBER_LEFT, False)
+    world.advance(1)
+    (refund,) = world.ready_instructions()
+    assert world.instruction(refund).amount == 5_000 - paid
+    world.commit_block_checks()
 
 
 def test_a_wrong_report_leaves_no_charge_of_the_days_between(world: World, ann: bytes) -> None:
