@@ -180,8 +180,9 @@ def _run_pool(state: Overlay, context: Context, place: _Place, *, budget: int, i
         closed = state.require(CLOSED_POOL, place.plan, place.number)
     if closed.phase == PHASE_SWEEPING and (is_new_day or closed.position > 0):
         used += _look_after(state, context, place, budget=budget - used)
-        # Behind the last claim only: what one of them releases may be due to another.
-        if state.require(CLOSED_POOL, place.plan, place.number).position == 0:
+        # Behind the last claim and the last item only: what one of them releases may be due to another.
+        is_over = state.require(CLOSED_POOL, place.plan, place.number).position == 0
+        if is_over and not has_items(open_book(state, context, place.plan, place.number)):
             _sweep(state, context, place)
     return used
 

@@ -235,3 +235,25 @@ def test_claims_are_looked_through_in_bounded_steps() -> None:
         assert path.closed.aside - aside <= 2 * MILD_FEN
     assert [path.get_aside(claim) for claim in claims] == [MILD_FEN] * 7
     assert (path.closed.carry, path.pool.aid_payable) == (0, 7 * MILD_FEN)
+
+
+def test_shares_that_are_beyond_the_budget_of_a_day_are_not_swept_away() -> None:
+    path = SilentPath(drain_max=3)
+    claims = open_claims(path, 2)
+    add_interest(path, 2 * MILD_FEN)
+    path.close_by_force()
+    while path.closed.phase != PHASE_SWEEPING:
+        path.next_block()
+    for claim in claims:
+        record = path.claim(claim)
+        path.state.put(CLAIM, replace(record, status=CLAIM_SHARES_REFUND, is_shares_refund=True, amount=300), claim)
+        item = ItemRecord(kind=ITEM_SHARE_REFUND, member=record.member, claim=claim, amount=300, fee_bp=0, carried=0)
+        add_item(path.state, path.context("automatic"), item, PLAN_NAME, 0)
+    # Two acts release what was set aside, one pays an item: the other one is paid on the next day.
+    path.advance(1)
+    assert [order.amount for order in list_aid(path)] == [300]
+    path.advance(1)
+    assert [order.amount for order in list_aid(path)] == [300, 300]
+    paid = path.finish()
+    assert sum(order.amount for order in paid if order.kind == INSTRUCTION_RESIDUE) == 2 * (MILD_FEN - 300)
+    assert [path.claim(claim).status for claim in claims] == [CLAIM_PAID, CLAIM_PAID]
