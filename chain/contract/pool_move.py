@@ -125,8 +125,10 @@ def ask_move(
     bar = _find_bar(state, book, member, move)
     if bar is not None:
         raise Refusal(bar, member=member_id.hex())
-    # Now: when the money arrives, nothing may refuse it any more.
-    validate_pins(state, member_id, member, from_day=book.today)
+    # Now: when the money arrives, nothing may refuse it any more, today or later. A version signed for today holds from
+    # tomorrow, and counts from the day after.
+    for arrival_day in (book.today, book.today + 1):
+        validate_pins(state, member_id, member, from_day=arrival_day + 1)
     context.emit(PoolMoveAsked(member=member_id, from_pool=member.pool, pool=to_pool, version=version))
     if member.is_leaf and book.pool.is_window:
         state.put(MOVE, move, member_id)

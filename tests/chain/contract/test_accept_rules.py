@@ -597,3 +597,21 @@ def test_claim_for_shares_on_the_way_ends_whatever_else_happens_before_the_money
     world.answer(transfer, is_settled=False)
     assert world.member(member).status == MEMBER_LEFT
     assert world.state.require(CLAIM, claim).amount == paid
+
+
+def test_version_signed_for_on_the_day_of_a_change_of_pool_counts_among_those_that_are_kept(world: RulesWorld) -> None:
+    """Else the money would arrive with one version too many, and the bank's credit be refused for it."""
+    second, second_rules = world.open_second_pool(fee_bp=1_000)
+    rules = worsen(world.terms)
+    member = world.join("a", 5_000)
+    number = world.activate(rules)
+    world.await_no_window()
+    pins = tuple((world.today - PINS_MAX + place, 0, 0) for place in range(PINS_MAX - 1))
+    world.state.put(PIN, PinRecord(pins=pins), member)
+    world.accept("a", member, number, rules)
+    assert world.refuse(KEY, world.build_acceptance(member, second, second_rules)) == "limit_reached"
+    world.state.put(PIN, PinRecord(pins=(*pins[1:], (world.today + 1, number, 0))), member)
+    world.accept("a", member, second, second_rules)
+    world.advance(3)
+    world.credit_to(SECOND_ACCOUNT, member, 5_000)
+    assert (world.member(member).pool, len(world.state.require(PIN, member).pins)) == (1, PINS_MAX)
