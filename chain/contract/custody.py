@@ -44,7 +44,7 @@ from chain.contract.money_events import PaymentReturned
 from chain.contract.money_tables import CLAIM_MONEY, ClaimMoneyRecord
 from chain.contract.organisations import require_role
 from chain.contract.payout import note_answer, refund_member
-from chain.contract.pool_move import on_transfer_failed
+from chain.contract.pool_move import is_under_way, on_transfer_failed
 from chain.contract.shares import PoolBook, is_suspended, open_book, save_book, write_member
 from chain.contract.tables import ACT_CLAIMED_OUT, MEMBER, MEMBER_MOVING, MEMBER_SHARING
 from chain.contract.wind_down import on_residue_failed
@@ -229,14 +229,16 @@ def return_payment(state: Overlay, context: Context, book: PoolBook, instruction
     """Let a settled payment count as failed, because its money came back or had never gone.
 
     The money is where a failed payment leaves it. Of the platform's fee comes back what it has not withdrawn yet; the
-    rest stays earned, and a later payment earns no more than came back. Raises instruction_unknown, instruction_state,
-    amount_mismatch, and claim_state where the aid is to be recovered anyway.
+    rest stays earned, and a later payment earns no more than came back. Raises instruction_unknown, instruction_state
+    (also for a transfer between pools that has arrived), amount_mismatch, and claim_state where the aid is to be
+    recovered anyway.
     """
     record = state.get(INSTRUCTION, instruction)
     if record is None or (record.plan, record.pool) != (book.plan, book.number):
         raise Refusal("instruction_unknown", instruction=instruction.hex())
-    # A transfer between pools has arrived on the other account: what comes from there is a movement of its own.
-    if record.state != INSTRUCTION_SETTLED or record.kind == INSTRUCTION_TRANSFER:
+    # Once a transfer has arrived on the other pool's account, what comes from there is a movement of its own.
+    has_arrived = record.kind == INSTRUCTION_TRANSFER and not is_under_way(state, record)
+    if record.state != INSTRUCTION_SETTLED or has_arrived:
         raise Refusal("instruction_state", state=record.state)
     if amount != record.amount:
         raise Refusal("amount_mismatch", amount=amount, recorded=record.amount)

@@ -223,6 +223,17 @@ def is_expected(state: Overlay, member_id: bytes, member: MemberRecord, *, pool:
     return (move.to_pool, move.amount) == (pool, amount)
 
 
+def is_under_way(state: Overlay, record: InstructionRecord) -> bool:
+    """Tell whether the money of a transfer has not arrived yet: the member still waits for it outside of both pools."""
+    if record.member is None:
+        raise InvariantViolation("a transfer without a member")
+    member = state.require(MEMBER, record.member)
+    if member.status != MEMBER_MOVING or member.pool != record.pool:
+        return False
+    move = state.require(MOVE, record.member)
+    return (move.left_day, move.amount) == (record.created_day, record.amount)
+
+
 def arrive(
     state: Overlay,
     context: Context,

@@ -83,6 +83,15 @@ def is_expected(member: Member, pool: int, amount: int) -> bool:
     return (move.to_pool, move.amount) == (pool, amount)
 
 
+def is_under_way(book: Book, record: Instruction) -> bool:
+    """Tell whether the money of a transfer has not arrived yet."""
+    assert record.member is not None
+    member = book.members[record.member]
+    if member.status != "moving" or member.move is None or member.pool != record.pool:
+        return False
+    return (member.move.left_day, member.move.amount) == (record.made_day, record.amount)
+
+
 def arrive(book: Book, member_id: bytes, amount: int, value_day: int) -> None:
     """Let somebody enter the new pool with his money, and with his old entry day."""
     member = book.members[member_id]

@@ -137,7 +137,7 @@ def come_back(book: Book, custody: Custody, name: bytes | None, amount: int) -> 
     record = None if name is None else find_instruction(book, custody, name)
     if record is None:
         return {"instruction_unknown"}
-    if record.state != "settled" or record.kind == "transfer":
+    if record.state != "settled" or (record.kind == "transfer" and not moves.is_under_way(book, record)):
         return {"instruction_state"}
     if amount != record.amount:
         return {"amount_mismatch"}

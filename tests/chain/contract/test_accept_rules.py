@@ -9,6 +9,8 @@ from chain.contract.claim_tables import CLAIM, CLAIM_ELIGIBLE, CLAIM_INVESTIGATE
 from chain.contract.custody_tables import INSTRUCTION_REFUND, INSTRUCTION_TRANSFER
 from chain.contract.deposit import RETURN_DAYS
 from chain.contract.member_calls import DeathReport, DeathRevoke, MemberLeave, MemberWithdraw
+from chain.contract.money_calls import CashOther, CashOtherItem
+from chain.contract.money_tables import CASH_RETURNED
 from chain.contract.plan_calls import Pause, WindDown
 from chain.contract.plan_events import PoolEntered, PoolLeft, PoolMoveDropped, RulesAccepted
 from chain.contract.pool_move import MOVE_DAYS, PINS_MAX, get_moves
@@ -615,3 +617,34 @@ def test_version_signed_for_on_the_day_of_a_change_of_pool_counts_among_those_th
     world.advance(3)
     world.credit_to(SECOND_ACCOUNT, member, 5_000)
     assert (world.member(member).pool, len(world.state.require(PIN, member).pins)) == (1, PINS_MAX)
+
+
+def test_transfer_that_comes_back_before_it_has_arrived_brings_the_member_back(world: RulesWorld) -> None:
+    """Else he would be on the way for ever, and a bank that told of it too early could never say so."""
+    member = world.join("a", 5_000)
+    number, rules = open_second(world, fee_bp=1_000)
+    world.accept("a", member, number, rules)
+    ((transfer, _),) = world.list_instructions(INSTRUCTION_TRANSFER)
+    world.answer(transfer)
+    world.advance(2)
+    item = CashOtherItem(
+        kind=CASH_RETURNED,
+        claim=None,
+        instruction=transfer,
+        amount=5_000,
+        booking_day=world.today,
+        ref_token=name_hash("came back"),
+        payer_token=name_hash("bank"),
+    )
+    assert world.call("bank", CashOther(account=ACCOUNT_NAME, items=(item,))).items == (0,)
+    assert (world.member(member).status, world.member(member).pool) == (MEMBER_SHARING, 0)
+    assert (world.balance(member), world.pool.cash, world.pool.outgoing) == (5_000, 5_000, 0)
+    assert get_moves(world.state, PLAN_NAME) == 0
+    world.accept("a", member, number, rules)
+    ((second, _),) = world.list_instructions(INSTRUCTION_TRANSFER)
+    world.answer(second)
+    world.credit_to(SECOND_ACCOUNT, member, 5_000)
+    for instruction in (transfer, second):
+        late = replace(item, instruction=instruction, ref_token=name_hash("late"))
+        assert world.call("bank", CashOther(account=ACCOUNT_NAME, items=(late,))).items == (207,)
+    world.commit_block_checks()
