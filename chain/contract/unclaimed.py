@@ -74,7 +74,7 @@ def _take_back(state: Overlay, context: Context, account: AccountRecord, instruc
     if record.claim is None or record.member is None:
         raise InvariantViolation("an aid instruction without claim or member")
     book = open_book(state, context, account.plan, account.pool)
-    _validate_days(record, today=book.today)
+    _validate_days(record, since_day=0, today=book.today)
     pool = book.pool
     total = record.amount + record.fee
     book.pool = replace(
@@ -93,9 +93,9 @@ def _take_back(state: Overlay, context: Context, account: AccountRecord, instruc
     return SUCCESS
 
 
-def _validate_days(record: InstructionRecord, *, today: int) -> None:
+def _validate_days(record: InstructionRecord, *, since_day: int, today: int) -> None:
     # A bank could backdate a failure; it cannot have failed before it was made.
-    waited = today - max(record.created_day, record.booking_day)
+    waited = today - max(record.created_day, record.booking_day, since_day)
     if waited < UNCLAIMED_DAYS:
         raise Refusal("not_unclaimed_yet", days=waited)
 
@@ -105,7 +105,7 @@ def _take_back_other(
 ) -> int:
     """Take what a failed refund or return left, with its owner or unmatched, into the carry of a closed pool."""
     book = open_book(state, context, account.plan, account.pool)
-    _validate_days(record, today=book.today)
+    _validate_days(record, since_day=_get_end_day(state, record), today=book.today)
     if record.kind == INSTRUCTION_REFUND:
         amount = _take_from_member(state, book, record)
     else:
@@ -118,6 +118,15 @@ def _take_back_other(
     state.put(INSTRUCTION, replace(record, state=INSTRUCTION_UNCLAIMED), instruction)
     context.emit(AidUnclaimed(instruction=instruction, amount=amount, fee=0))
     return SUCCESS
+
+
+def _get_end_day(state: Overlay, record: InstructionRecord) -> int:
+    """Return the day on which the membership ended that a refund is owed to, 0 where there is none.
+
+    What failed before was part of a member's balance again, and the refund of that has days of its own.
+    """
+    member = None if record.member is None else state.require(MEMBER, record.member)
+    return member.since_day if member is not None and is_gone(member) else 0
 
 
 def _take_from_member(state: Overlay, book: PoolBook, record: InstructionRecord) -> int:

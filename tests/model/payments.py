@@ -173,7 +173,10 @@ def unclaim(book: Book, custody: Custody, name: bytes) -> set[str]:
     if record.state != "failed" or not is_due_back:
         return {"instruction_state"}
     failed_on = 0 if record.answer is None else record.answer[1]
-    if book.day - max(record.made_day, failed_on) < UNCLAIMED_DAYS:
+    owner = book.members[record.member] if record.kind == "refund" and record.member is not None else None
+    # What failed while he was a member was balance again.
+    ended_on = owner.since if owner is not None and owner.is_gone else 0
+    if book.day - max(record.made_day, failed_on, ended_on) < UNCLAIMED_DAYS:
         return {"not_unclaimed_yet"}
     if record.kind == "refund":
         amount = take_from_member(book, record)

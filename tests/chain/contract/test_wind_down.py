@@ -10,6 +10,8 @@ from msgspec.structs import replace
 from chain.catalogue import get_entry
 from chain.contract.claim_calls import ClaimFile
 from chain.contract.custody_tables import (
+    INSTRUCTION,
+    INSTRUCTION_FAILED,
     INSTRUCTION_FEE,
     INSTRUCTION_REFUND,
     INSTRUCTION_RESIDUE,
@@ -343,6 +345,25 @@ def test_refund_that_nobody_could_be_paid_for_three_years_ends_with_the_residue(
     paid = finish(world)
     assert [(record.kind, record.amount) for record in paid] == [(INSTRUCTION_RESIDUE, 5_000)]
     world.commit_block_checks()
+
+
+def test_an_older_refund_that_failed_does_not_shorten_the_time_of_the_balance(world: RulesWorld) -> None:
+    member = world.join("a", 5_000)
+    world.advance(5)
+    world.succeed(KEY, MemberWithdraw(member=member, amount=100))
+    ((early, record),) = world.list_instructions(INSTRUCTION_REFUND)
+    world.answer(early, is_settled=False)
+    aged = replace(record, state=INSTRUCTION_FAILED, created_day=0, booking_day=0)
+    world.state.put(INSTRUCTION, aged, early)
+    begin(world)
+    run_off(world)
+    ((instruction, _),) = world.list_instructions(INSTRUCTION_REFUND)
+    world.answer(instruction, is_settled=False)
+    call = InstructionUnclaimed(account=ACCOUNT_NAME, items=(early,))
+    assert run_until_complete(world, call) == NOT_UNCLAIMED_YET
+    world.advance(UNCLAIMED_DAYS)
+    assert run_until_complete(world, call) == 0
+    assert world.member(member).cash == 4_900
 
 
 def run_until_complete(world: RulesWorld, call: InstructionUnclaimed) -> int:
