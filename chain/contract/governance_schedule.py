@@ -12,8 +12,9 @@ An effect that has become impossible fails, with the code of its reason, and cha
 
 from msgspec.structs import replace
 
-from chain.catalogue import FAULT
+from chain.catalogue import SUCCESS
 from chain.contract.context import Context, compute_day
+from chain.contract.fault import attempt
 from chain.contract.governance import apply_payload, find_concerned
 from chain.contract.governance_calls import AddOrganisation, RemoveOrganisation, RemoveValidator
 from chain.contract.governance_tables import (
@@ -26,7 +27,6 @@ from chain.contract.governance_tables import (
     PROPOSAL_OPEN,
     ProposalRecord,
 )
-from chain.contract.invariants import check_transaction
 from chain.contract.plan_orders import PlanOrder
 from chain.contract.proposals import close, decide_all
 from chain.contract.validator_changes import (
@@ -35,7 +35,7 @@ from chain.contract.validator_changes import (
     may_change_set,
     note_parent_block,
 )
-from chain.errors import Refusal, StoreError
+from chain.errors import Refusal
 from chain.state import Overlay
 
 
@@ -76,20 +76,14 @@ def _has_turn(state: Overlay, context: Context, record: ProposalRecord) -> bool:
 
 
 def _take_effect(state: Overlay, context: Context, proposal: bytes, record: ProposalRecord, *, today: int) -> None:
-    mark = state.savepoint()
-    events = len(context.events)
-    try:
+    def act() -> None:
         if find_concerned(state, record.payload) != record.concerned:
             # Another one holds the office by now, who was not kept from voting on this, nor asked.
             raise Refusal("conflict")
         apply_payload(state, context, record.payload, record.reason_hash)
-        check_transaction(state, mark)
-    except (StoreError, MemoryError, RecursionError):
-        raise
-    except Exception as error:  # noqa: BLE001 - a mistake of ours must cost one proposal, not the chain its life
-        state.rollback(mark)
-        del context.events[events:]
-        code = error.entry.number if isinstance(error, Refusal) else FAULT
+
+    code = attempt(state, context, act)
+    if code != SUCCESS:
         close(state, context, proposal, PROPOSAL_FAILED, today=today, code=code)
         return
     close(state, context, proposal, PROPOSAL_EFFECTIVE, today=today)
