@@ -186,7 +186,7 @@ def time_settlement(bench: Bench) -> float:
         claim = number.to_bytes(32, "big")
         state.put(CLAIM, build_record(ClaimRecord, plan=plan, pool=pool, member=member, amount=everybody.count), claim)
         item = ItemRecord(kind=ITEM_AID, member=member, claim=claim, amount=everybody.count, fee_bp=800, carried=0)
-        add_item(state, context, item, plan, pool)
+        add_item(state, item, plan, pool)
     began = time.process_time()
     run_settlement(state, context, plan=plan, number=pool)
     return round((time.process_time() - began) * 1e6, 1)

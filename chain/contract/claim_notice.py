@@ -186,7 +186,7 @@ def _confirm(state: Overlay, context: Context, claim_id: bytes, auditor: str) ->
     drop_card(state, claim_id)
     context.emit(ClaimConfirmed(claim=claim_id, organisation=auditor, period=claim.period))
     save(state, claim_id, change_status(context, claim_id, claim, CLAIM_CONFIRMED))
-    settlement_items.add_item(state, context, _build_item(state, claim_id, claim), claim.plan, claim.pool)
+    settlement_items.add_item(state, _build_item(state, claim_id, claim), claim.plan, claim.pool)
     return SUCCESS
 
 

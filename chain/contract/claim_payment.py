@@ -41,7 +41,7 @@ from chain.errors import InvariantViolation, Refusal
 from chain.state import Overlay
 
 
-def on_shares_refund(state: Overlay, context: Context, claim_id: bytes, amount: int) -> None:
+def on_shares_refund(state: Overlay, claim_id: bytes, amount: int) -> None:
     """Note the shares (fen) that come back; with nothing to refund the claim ends, still SHARES_REFUND."""
     claim = state.require(CLAIM, claim_id)
     save(state, claim_id, replace(claim, amount=amount))

@@ -108,7 +108,7 @@ def apply_reaudit_report(state: Overlay, context: Context, call: ReauditReport) 
     outcome = REAUDIT_CLEAN if call.is_clean else REAUDIT_CLAWBACK
     today = get_today(state, context, claim)
     record = replace(record, signed_by=signed_by, report_root=call.report_root, found_day=today)
-    _end(state, context, call.claim, claim, record, outcome)
+    _end(state, context, call.claim, record, outcome)
     for organisation in signed_by:
         claim_roster.note_duty(state, organisation, reported=1)
     status = CLAIM_CLEAN if call.is_clean else CLAIM_CLAWBACK
@@ -124,7 +124,7 @@ def on_due(state: Overlay, context: Context, claim_id: bytes, claim: ClaimRecord
     if record.is_firm_asked:
         _pass_on(state, context, claim_id, claim, record)
     else:
-        _end(state, context, claim_id, claim, record, REAUDIT_UNAUDITED)
+        _end(state, context, claim_id, record, REAUDIT_UNAUDITED)
 
 
 def decline(state: Overlay, context: Context, claim_id: bytes, claim: ClaimRecord, organisation: str) -> None:
@@ -134,7 +134,7 @@ def decline(state: Overlay, context: Context, claim_id: bytes, claim: ClaimRecor
     if record.is_firm_asked:
         _pass_on(state, context, claim_id, claim, record)
     elif record.attempt >= REAUDIT_FIRMS_MAX + others:
-        _end(state, context, claim_id, claim, record, REAUDIT_UNAUDITED)
+        _end(state, context, claim_id, record, REAUDIT_UNAUDITED)
     else:
         _ask(state, context, claim_id, claim, replace(record, attempt=record.attempt + 1))
 
@@ -203,8 +203,6 @@ def _pass_on(state: Overlay, context: Context, claim_id: bytes, claim: ClaimReco
     claim_roster.ask_draw(state, context, claim_id, claim)
 
 
-def _end(
-    state: Overlay, context: Context, claim_id: bytes, claim: ClaimRecord, record: ReauditRecord, outcome: int
-) -> None:
+def _end(state: Overlay, context: Context, claim_id: bytes, record: ReauditRecord, outcome: int) -> None:
     state.put(REAUDIT, replace(record, outcome=outcome, due_day=0), claim_id)
     context.emit(ReauditEnded(claim=claim_id, state=outcome, signed_by=record.signed_by))

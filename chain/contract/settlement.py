@@ -24,7 +24,7 @@ from chain.contract.failed_payments import find_payee
 from chain.contract.ghost_audit import run_ghost_draw
 from chain.contract.organisations import get_confirmer, get_cosigner
 from chain.contract.payout import Payment, compute_batch_root, create_instruction
-from chain.contract.settlement_items import add_book_item, add_item, take_items
+from chain.contract.settlement_items import add_book_item, take_items
 from chain.contract.settlement_math import Caps, Charge, CostItem, Grant, compute_charge
 from chain.contract.settlement_tables import (
     PERIOD,
@@ -49,8 +49,6 @@ from chain.contract.window import exit_member
 from chain.state import Overlay, PoolTree
 from chain.trie import sum_key
 from chain.types import ZERO_HASH
-
-__all__ = ["add_item", "build_period", "is_notice_due", "is_settlement_due", "run_notice", "run_settlement"]
 
 UNPAID_CARRY: Final = 0
 

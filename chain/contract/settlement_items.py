@@ -4,7 +4,6 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from chain.contract.context import Context
 from chain.contract.settlement_tables import ITEM, ItemRecord
 from chain.contract.shares import PoolBook
 from chain.contract.tables import POOL
@@ -15,7 +14,7 @@ ITEMS_SETTLED_MAX: Final = 5_000
 """Items of one settlement, so that its record stays below 1 MiB; further ones wait for the next."""
 
 
-def add_item(state: Overlay, context: Context, item: ItemRecord, plan: str, pool: int) -> None:
+def add_item(state: Overlay, item: ItemRecord, plan: str, pool: int) -> None:
     """Put an item on the list of a pool's next settlement; an item of 0 fen is our own fault."""
     record = state.require(POOL, plan, pool)
     number = _put_item(state, item, plan=plan, pool=pool, next_number=record.items[1])

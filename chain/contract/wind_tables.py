@@ -14,7 +14,6 @@ CAUSE_TOO_SMALL, CAUSE_UNFUNDABLE, CAUSE_CUSTODY, CAUSE_SIGNATURES, CAUSE_VOTE =
 END_CAUSE_NAMES: Final = ("too_small", "unfundable", "custody", "signatures", "vote")
 # Phases of a pool that is closed
 PHASE_SETTING_ASIDE, PHASE_PAYING, PHASE_SWEEPING = range(3)
-PHASE_NAMES: Final = ("setting_aside", "paying", "sweeping")
 
 
 class WindDownRecord(Record, frozen=True):

@@ -247,7 +247,7 @@ def _amend_gone(
     if act in (ACT_CLAIMED_OUT, ACT_VOIDED):
         _change_status(state, context, member_id, member, _STATUS_AFTER[act])
     elif act == ACT_SHARES_REFUND:
-        _refund_shares(state, context, book, member_id, member, member.paid_before)
+        _refund_shares(state, book, member_id, member, member.paid_before)
 
 
 def finish_exit(
@@ -257,7 +257,7 @@ def finish_exit(
     shares_paid = compute_shares_paid(member, book.pool.share_index)
     end_membership(state, context, book, member_id, member, _STATUS_AFTER[act])
     if act == ACT_SHARES_REFUND:
-        _refund_shares(state, context, book, member_id, member, shares_paid)
+        _refund_shares(state, book, member_id, member, shares_paid)
 
 
 def end_membership(
@@ -318,9 +318,7 @@ def _is_held(state: Overlay, member_id: bytes, member: MemberRecord, status: int
     return status == MEMBER_DIED or state.get(DEATH, member_id) is not None
 
 
-def _refund_shares(
-    state: Overlay, context: Context, book: PoolBook, member_id: bytes, member: MemberRecord, amount: int
-) -> None:
+def _refund_shares(state: Overlay, book: PoolBook, member_id: bytes, member: MemberRecord, amount: int) -> None:
     """List what the member has paid for others as an item of the next settlement, and tell the claim."""
     if member.claim is None:
         raise InvariantViolation("a refund of shares without a claim")
@@ -329,7 +327,7 @@ def _refund_shares(
             kind=ITEM_SHARE_REFUND, member=member_id, claim=member.claim, amount=amount, fee_bp=0, carried=0
         )
         add_book_item(state, book, item)
-    on_shares_refund(state, context, member.claim, amount)
+    on_shares_refund(state, member.claim, amount)
 
 
 def _change_status(

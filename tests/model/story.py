@@ -256,7 +256,7 @@ class Story:
         note_filed(state, name, claim)
         fee_bp = self.book.pool_terms(self.book.pools[record.pool]).fee_bp
         item = ItemRecord(kind=ITEM_AID, member=member_id, claim=name, amount=amount, fee_bp=fee_bp, carried=0)
-        add_item(state, self.world.context("automatic"), item, PLAN_NAME, record.pool)
+        add_item(state, item, PLAN_NAME, record.pool)
         state.release()
         self.book.members[member_id].claim = name
         self.book.claims[name] = Claim(

@@ -213,7 +213,7 @@ def test_claim_found_to_lie_inside_the_waiting_gets_its_shares_back_from_what_wa
     record = path.claim(claim)
     path.state.put(CLAIM, replace(record, status=CLAIM_SHARES_REFUND, is_shares_refund=True, amount=300), claim)
     item = ItemRecord(kind=ITEM_SHARE_REFUND, member=record.member, claim=claim, amount=300, fee_bp=0, carried=0)
-    add_item(path.state, path.context("automatic"), item, PLAN_NAME, 0)
+    add_item(path.state, item, PLAN_NAME, 0)
     path.advance(2)
     assert ClaimAsideReleased(claim=claim, amount=MILD_FEN) in path.events
     assert [order.amount for order in list_aid(path)] == [300]
@@ -248,7 +248,7 @@ def test_shares_that_are_beyond_the_budget_of_a_day_are_not_swept_away() -> None
         record = path.claim(claim)
         path.state.put(CLAIM, replace(record, status=CLAIM_SHARES_REFUND, is_shares_refund=True, amount=300), claim)
         item = ItemRecord(kind=ITEM_SHARE_REFUND, member=record.member, claim=claim, amount=300, fee_bp=0, carried=0)
-        add_item(path.state, path.context("automatic"), item, PLAN_NAME, 0)
+        add_item(path.state, item, PLAN_NAME, 0)
     # Two acts release what was set aside, one pays an item: the other one is paid on the next day.
     path.advance(1)
     assert [order.amount for order in list_aid(path)] == [300]

@@ -271,4 +271,4 @@ def test_an_item_of_nothing_is_never_listed() -> None:
     world = World()
     item = ItemRecord(kind=0, member=name_hash("m"), claim=name_hash("c"), amount=0, fee_bp=0, carried=0)
     with pytest.raises(InvariantViolation):
-        add_item(world.state, world.context("bank"), item, PLAN_NAME, 0)
+        add_item(world.state, item, PLAN_NAME, 0)

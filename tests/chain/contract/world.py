@@ -470,7 +470,7 @@ class World:
         )
         self.state.put(CLAIM, record, claim)
         item = ItemRecord(kind=ITEM_AID, member=member, claim=claim, amount=amount, fee_bp=fee_bp, carried=0)
-        add_item(self.state, self.context("automatic"), item, PLAN_NAME, 0)
+        add_item(self.state, item, PLAN_NAME, 0)
         return claim
 
     def settlement(self, number: int) -> SettlementRecord:
