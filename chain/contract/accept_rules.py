@@ -16,8 +16,10 @@ from chain.contract.persons import is_gone
 from chain.contract.plan_events import RulesAccepted
 from chain.contract.pool_move import ask_move, pin_version
 from chain.contract.rules_version import require_version
-from chain.contract.tables import MEMBER, MEMBER_LEAVING, MEMBER_MOVING, VERSION
+from chain.contract.shares import open_book
+from chain.contract.tables import MEMBER, MEMBER_LEAVING, MEMBER_MOVING, MEMBER_WAITING, VERSION
 from chain.contract.version_tables import MOVE, VERSION_ACTIVE, get_pin
+from chain.contract.window import set_waiting_end
 from chain.errors import Refusal
 from chain.state import Overlay
 
@@ -52,6 +54,10 @@ def apply_member_accept_rules(state: Overlay, context: Context, call: MemberAcce
         ask_move(state, context, call.member, member, version=call.version, to_pool=record.pool)
         return ()
     pin_version(state, call.member, member, version=call.version, pool=member.pool, from_day=day)
-    state.put(MEMBER, replace(member, version=call.version), call.member)
+    after = replace(member, version=call.version)
+    state.put(MEMBER, after, call.member)
+    if member.status == MEMBER_WAITING:
+        # The date that was set is that of the version of before, and nothing else lets him in.
+        set_waiting_end(state, open_book(state, context, member.plan, member.pool), call.member, after)
     context.emit(RulesAccepted(member=call.member, version=call.version, day=day))
     return ()

@@ -18,8 +18,8 @@ from chain.contract.claim_claimant import PAYEE_ESTATE
 from chain.contract.claim_review_tables import CLAIMANT, NO_CLAIMANT
 from chain.contract.claim_status import save
 from chain.contract.claim_tables import CLAIM
-from chain.contract.context import DAY_MS, Context, compute_day_start_ms
-from chain.contract.due import DUE_APPLICATION, DUE_WAITING_END, add_due
+from chain.contract.context import DAY_MS, Context
+from chain.contract.due import DUE_APPLICATION, add_due
 from chain.contract.failed_payments import has_open_payment
 from chain.contract.halves import HALF, Party, cosign, hash_call
 from chain.contract.member_calls import DeathReport, DeathRevoke
@@ -28,7 +28,7 @@ from chain.contract.member_key_tables import DEATH, HOLDER_ESTATE, DeathRecord
 from chain.contract.membership import APPLICATION_DAYS, get_signing_keys
 from chain.contract.persons import hold_person, is_gone, resolve_index
 from chain.contract.settlement_tables import SHARE_STEP
-from chain.contract.shares import PoolBook, get_pinned, open_book, save_book, write_member
+from chain.contract.shares import PoolBook, open_book, save_book, write_member
 from chain.contract.tables import (
     ACT_AGE_OUT,
     ACT_DIED,
@@ -51,7 +51,7 @@ from chain.contract.tables import (
 )
 from chain.contract.version_tables import count_pinned
 from chain.contract.wind_tables import is_pool_closed
-from chain.contract.window import exit_member, start_entry
+from chain.contract.window import exit_member, set_waiting_end, start_entry
 from chain.errors import InvariantViolation, Refusal
 from chain.genesis import ROLE_AUDITOR, ROLE_CUSTODIAN
 from chain.state import Overlay
@@ -251,9 +251,7 @@ def _get_index_on(state: Overlay, book: PoolBook, day: int) -> int:
 def _set_dates(state: Overlay, context: Context, book: PoolBook, member_id: bytes, member: MemberRecord) -> None:
     """Set again the dates that came up while the member counted as dead and did nothing then."""
     if member.status == MEMBER_WAITING:
-        day = member.entry_day + get_pinned(state, book, member).waiting_days
-        due_ms = compute_day_start_ms(day, book.plan_record.utc_offset_minutes)
-        add_due(state, book.plan, day, DUE_WAITING_END, due_ms, member_id)
+        set_waiting_end(state, book, member_id, member)
     else:
         due_ms = context.timestamp_ms + APPLICATION_DAYS * DAY_MS
         add_due(state, book.plan, book.today + APPLICATION_DAYS, DUE_APPLICATION, due_ms, member_id)

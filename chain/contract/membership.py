@@ -10,9 +10,9 @@ from typing import Final
 from msgspec.structs import replace
 
 from chain.contract.calendar import compute_year
-from chain.contract.context import DAY_MS, Context, compute_day_start_ms
+from chain.contract.context import DAY_MS, Context
 from chain.contract.custody_tables import DEPOSIT_CODE, DepositCodeRecord
-from chain.contract.due import DUE_APPLICATION, DUE_WAITING_END, add_due
+from chain.contract.due import DUE_APPLICATION, add_due
 from chain.contract.events import MemberAmended, MemberApplied, MemberWeightChanged, MemberWithdrew
 from chain.contract.member_calls import MemberAmend, MemberApply, MemberLeave, MemberWeight, MemberWithdraw
 from chain.contract.member_key_tables import HAND_OVER
@@ -47,7 +47,7 @@ from chain.contract.tables import (
     MemberRecord,
 )
 from chain.contract.version_tables import count_pinned
-from chain.contract.window import exit_member
+from chain.contract.window import exit_member, set_waiting_end
 from chain.errors import Refusal
 from chain.state import Overlay
 from chain.types import FEN_MAX
@@ -193,13 +193,12 @@ def apply_member_amend(state: Overlay, context: Context, call: MemberAmend) -> t
     after = replace(member, field_commitments_root=call.field_commitments_root, blob_hash=call.blob_hash)
     is_restarted = call.is_health_changed and member.entry_day > 0
     if is_restarted:
-        waiting_end = book.today + get_pinned(state, book, member).waiting_days
         after = replace(after, entry_day=book.today)
         if member.is_leaf and member.status == MEMBER_SHARING:
+            waiting_end = book.today + get_pinned(state, book, member).waiting_days
             after = replace(after, cover_from=max(book.today + 1, waiting_end))
         elif member.status == MEMBER_WAITING:
-            due_ms = compute_day_start_ms(waiting_end, book.plan_record.utc_offset_minutes)
-            add_due(state, book.plan, waiting_end, DUE_WAITING_END, due_ms, call.member)
+            set_waiting_end(state, book, call.member, after)
     write_member(state, book, call.member, member, after)
     context.emit(MemberAmended(member=call.member, is_waiting_restarted=is_restarted))
     return ()

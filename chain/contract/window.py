@@ -156,8 +156,7 @@ def take_in(
     if not book.terms.pool.waiting_members_share and book.today < waiting_end:
         after = replace(after, status=MEMBER_WAITING, since_day=book.today)
         write_member(state, book, member_id, before, after)
-        due_ms = compute_day_start_ms(waiting_end, book.plan_record.utc_offset_minutes)
-        add_due(state, book.plan, waiting_end, DUE_WAITING_END, due_ms, member_id)
+        set_waiting_end(state, book, member_id, after)
         context.emit(MemberStatusChanged(member=member_id, status=MEMBER_WAITING, reason=0))
         return after
     index = book.pool.share_index
@@ -188,8 +187,16 @@ def take_in(
     return entered
 
 
+def set_waiting_end(state: Overlay, book: PoolBook, member_id: bytes, member: MemberRecord) -> None:
+    """Set the date on which somebody who waits outside the tree may enter, by the version that he has pinned."""
+    day = member.entry_day + get_pinned(state, book, member).waiting_days
+    due_ms = compute_day_start_ms(day, book.plan_record.utc_offset_minutes)
+    add_due(state, book.plan, day, DUE_WAITING_END, due_ms, member_id)
+
+
 def on_waiting_end(state: Overlay, context: Context, member_id: bytes) -> None:
-    """Let a member enter whose waiting period ended; a restarted one has a later bucket of its own.
+    """Let a member enter whose waiting period ended; one that was restarted, or is longer under another version, has a
+    later date of its own.
 
     In a wind-down nobody enters any more: the money goes back.
     """

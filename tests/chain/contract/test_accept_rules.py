@@ -179,6 +179,27 @@ def test_so_many_changes_that_an_older_version_would_be_forgotten_are_refused(wo
     assert world.state.require(PIN, member).pins == ((PINS_MAX - 1, 0, 0), (world.today + 1, number, 0))
 
 
+@pytest.mark.parametrize(("days", "entered_on"), [(60, 60), (10, 11)])
+def test_waiting_outside_the_tree_ends_by_the_version_that_was_signed(days: int, entered_on: int) -> None:
+    """A longer waiting would else never end, a shorter one would end as the one before it."""
+    world = build_rules_world(waiting_members_share="false", waiting_days="10")
+    signed_first = change_terms(world.terms, waiting_days=30, claim_window_days=100)
+    world.activate(signed_first)
+    rules = change_terms(signed_first, waiting_days=days, claim_window_days=90)
+    number = world.publish(rules)
+    world.advance(20)
+    member = world.join_under("a", 5_000, signed_first)
+    joined = world.today
+    world.advance(10)
+    world.accept("a", member, number, rules)
+    assert world.member(member).status == MEMBER_WAITING
+    world.advance(entered_on - 10 - 1)
+    assert world.member(member).status == MEMBER_WAITING
+    world.advance(1)
+    assert world.today == joined + entered_on
+    assert world.member(member).status in (MEMBER_SHARING, MEMBER_QUEUED)
+
+
 # --- to another pool ---
 
 
