@@ -205,11 +205,16 @@ def apply_member_amend(state: Overlay, context: Context, call: MemberAmend) -> t
 
 
 def _is_before_cover(book: PoolBook, member: MemberRecord) -> bool:
-    """Tell whether the member has applied or waits: profiles are not replaced under cover."""
+    """Tell whether the member has applied or waits: profiles are not replaced under cover.
+
+    Who was reinstated today is covered again from tomorrow, and who changes pool in the window of the new one is
+    covered up to the entry: neither waits.
+    """
+    was_covered = any(start <= end and end >= member.entry_day for start, end, _ in member.past)
     if member.status == MEMBER_SHARING:
-        # Who was reinstated today is covered again from tomorrow: that gap is no waiting.
-        was_covered = any(start <= end and end >= member.entry_day for start, end, _ in member.past)
         return book.today < member.cover_from and not was_covered
+    if member.status == MEMBER_QUEUED and not member.is_leaf:
+        return not was_covered
     return member.status in (MEMBER_APPLIED, MEMBER_VERIFIED, MEMBER_WAITING, MEMBER_QUEUED)
 
 

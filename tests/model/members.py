@@ -76,9 +76,11 @@ def member_amend(book: Book, signer: bytes, call: MemberAmend) -> set[str]:
     if problems:
         return problems
     member = book.members[call.member]
-    if member.status == "sharing":
-        # Cover that has begun since this entry, or that went on before it without a break, ends the right to amend.
-        was_covered = any(day >= member.entry_day for day in member.covered)
+    # Cover that has begun since this entry, or that went on before it without a break, ends the right to amend.
+    was_covered = any(day >= member.entry_day for day in member.covered)
+    if member.status == "queued" and not member.is_leaf and was_covered:
+        problems.add("member_state")
+    elif member.status == "sharing":
         if book.day >= member.cover_from or was_covered:
             problems.add("member_state")
     elif member.status not in ("applied", "verified", "waiting", "queued"):

@@ -8,7 +8,7 @@ from chain.contract.claim_eligibility import start_shares_refund
 from chain.contract.claim_tables import CLAIM, CLAIM_ELIGIBLE, CLAIM_INVESTIGATED
 from chain.contract.custody_tables import INSTRUCTION_REFUND, INSTRUCTION_TRANSFER
 from chain.contract.deposit import RETURN_DAYS
-from chain.contract.member_calls import DeathReport, DeathRevoke, MemberLeave, MemberWithdraw
+from chain.contract.member_calls import DeathReport, DeathRevoke, MemberAmend, MemberLeave, MemberWithdraw
 from chain.contract.money_calls import CashOther, CashOtherItem
 from chain.contract.money_tables import CASH_RETURNED
 from chain.contract.plan_calls import Pause, WindDown
@@ -669,3 +669,27 @@ def test_transfer_that_comes_back_before_it_has_arrived_brings_the_member_back(w
         late = replace(item, instruction=instruction, ref_token=name_hash("late"))
         assert world.call("bank", CashOther(account=ACCOUNT_NAME, items=(late,))).items == (207,)
     world.commit_block_checks()
+
+
+def test_covered_member_replaces_no_profile_while_his_entry_into_the_new_pool_waits(world: RulesWorld) -> None:
+    """Else whoever declared falsely could put it right behind the cover, without a new waiting period."""
+    member = world.join("a", 5_000)
+    world.advance(100)
+    number, rules = world.open_second_pool(notice_days_of_month=(1,), charge_days_of_month=(20,))
+    while not world.get_pool(1).is_window or world.pool.is_window:
+        world.advance(1)
+    amend = MemberAmend(
+        member=member,
+        field_commitments_root=name_hash("other fields"),
+        blob_hash=name_hash("other blob"),
+        is_health_changed=False,
+    )
+    assert world.refuse(KEY, amend) == "member_state"
+    world.accept("a", member, number, rules)
+    world.credit_to(SECOND_ACCOUNT, member, 5_000)
+    assert world.member(member).status == MEMBER_QUEUED
+    assert covered(world, member, world.today)
+    assert world.refuse(KEY, amend) == "member_state"
+    newcomer = world.join_under("b", 5_000, rules, pool=1)
+    assert world.member(newcomer).status == MEMBER_QUEUED
+    world.succeed(name_hash("member", "b"), replace(amend, member=newcomer))
