@@ -30,7 +30,7 @@ from chain.contract.member_calls import (
     MemberRefuseItem,
 )
 from chain.contract.organisations import get_today, require_plan, require_role
-from chain.contract.persons import hold_person, is_gone, validate_person_free
+from chain.contract.persons import hold_person, is_gone, require_known_member, validate_person_free
 from chain.contract.shares import open_book, save_book
 from chain.contract.tables import (
     ACT_AGE_OUT,
@@ -61,13 +61,6 @@ YEARS_AHEAD_MAX: Final = 150
 ALREADY: Final = get_entry("already").number
 
 
-def _require(state: Overlay, member: bytes) -> MemberRecord:
-    record = state.get(MEMBER, member)
-    if record is None:
-        raise Refusal("member_unknown", member=member.hex())
-    return record
-
-
 # --- bank ---
 
 
@@ -80,7 +73,7 @@ def apply_account_verify(state: Overlay, context: Context, call: AccountVerify) 
 
 
 def _verify_one(state: Overlay, context: Context, item: AccountVerifyItem) -> int:
-    member = _require(state, item.member)
+    member = require_known_member(state, item.member)
     if member.status == MEMBER_APPLIED:
         member = start_verification(state, item.member, member)
     if member.person_index is not None or is_gone(member):
@@ -124,7 +117,7 @@ def apply_index_issue(state: Overlay, context: Context, call: IndexIssue) -> tup
 
 
 def _issue_one(state: Overlay, context: Context, item: IndexIssueItem) -> int:
-    member = _require(state, item.member)
+    member = require_known_member(state, item.member)
     if item.epoch != validate_admissions_open(state, member.plan):
         raise Refusal("value_out_of_range", epoch=item.epoch)
     if member.status == MEMBER_APPLIED:
@@ -178,7 +171,7 @@ def _require_active_plan(state: Overlay, member: MemberRecord) -> PlanRecord:
 
 
 def _admit_one(state: Overlay, context: Context, member_id: bytes) -> int:
-    member = _require(state, member_id)
+    member = require_known_member(state, member_id)
     if member.is_admitted:
         return ALREADY
     if member.status != MEMBER_APPLIED:
@@ -224,7 +217,7 @@ def apply_member_refuse(state: Overlay, context: Context, call: MemberRefuse) ->
 
 
 def _refuse_one(state: Overlay, context: Context, item: MemberRefuseItem) -> int:
-    member = _require(state, item.member)
+    member = require_known_member(state, item.member)
     if member.status == MEMBER_REFUSED:
         return ALREADY
     if member.status != MEMBER_APPLIED:

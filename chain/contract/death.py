@@ -26,7 +26,7 @@ from chain.contract.member_calls import DeathReport, DeathRevoke
 from chain.contract.member_events import DeathReported, DeathRevoked
 from chain.contract.member_key_tables import DEATH, HOLDER_ESTATE, DeathRecord
 from chain.contract.membership import APPLICATION_DAYS, get_signing_keys
-from chain.contract.persons import hold_person, is_gone, resolve_index
+from chain.contract.persons import hold_person, is_gone, require_known_member, resolve_index
 from chain.contract.settlement_tables import SHARE_STEP
 from chain.contract.shares import PoolBook, open_book, save_book, write_member
 from chain.contract.tables import (
@@ -65,7 +65,7 @@ def apply_death_report(state: Overlay, context: Context, call: DeathReport) -> t
     Refused: member_unknown; wrong_role for an organisation of another role; already; member_state for an application
     that came to nothing and is owed nothing.
     """
-    member = _require(state, call.member)
+    member = require_known_member(state, call.member)
     if state.get(DEATH, call.member) is not None:
         raise Refusal("already")
     if member.status in (MEMBER_REFUSED, MEMBER_EXPIRED) and not has_open_payment(state, call.member, member):
@@ -120,7 +120,7 @@ def apply_death_revoke(state: Overlay, context: Context, call: DeathRevoke) -> t
     on its way to another pool); person_duplicate where the person has joined anew meanwhile; wrong_role, already
     (halves.py).
     """
-    member = _require(state, call.member)
+    member = require_known_member(state, call.member)
     record = state.get(DEATH, call.member)
     if record is None:
         raise Refusal("death_unknown", member=call.member.hex())
@@ -155,13 +155,6 @@ def _find_witness(state: Overlay, reporter: str) -> int:
     """Return the role that may confirm that somebody lives: the other one than that which reported the death."""
     organisation = state.get(ORGANISATION, reporter)
     return ROLE_AUDITOR if organisation is not None and organisation.role == ROLE_CUSTODIAN else ROLE_CUSTODIAN
-
-
-def _require(state: Overlay, member_id: bytes) -> MemberRecord:
-    member = state.get(MEMBER, member_id)
-    if member is None:
-        raise Refusal("member_unknown", member=member_id.hex())
-    return member
 
 
 def _change_payee(state: Overlay, member: MemberRecord, payee_kind: int) -> int:

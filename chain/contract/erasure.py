@@ -21,7 +21,7 @@ from chain.contract.membership import require_member
 from chain.contract.organisations import get_terms, get_today, require_plan
 from chain.contract.person_events import ErasureOverdue, ErasureReceived, ErasureRequested
 from chain.contract.person_tables import ERASURE, ErasureRecord
-from chain.contract.persons import is_gone
+from chain.contract.persons import is_gone, require_known_member
 from chain.contract.tables import MEMBER, MEMBER_STATUS_NAMES, PLAN_ENDED, ROSTER, SIGNER, MemberRecord
 from chain.contract.version_tables import list_versions
 from chain.contract.void import is_void_open
@@ -45,9 +45,7 @@ def apply_erasure_request(state: Overlay, context: Context, call: ErasureRequest
     """
     signer = state.get(SIGNER, context.signer)
     if signer is not None and signer.role == ROLE_AUDITOR:
-        member = state.get(MEMBER, call.member)
-        if member is None:
-            raise Refusal("member_unknown", member=call.member.hex())
+        member = require_known_member(state, call.member)
         requested_by = signer.organisation
     else:
         member = require_member(state, context, call.member)
@@ -124,9 +122,7 @@ def apply_erasure_receipt(state: Overlay, context: Context, call: ErasureReceipt
 
 
 def _receive(state: Overlay, context: Context, item: ErasureReceiptItem, organisation: str) -> int:
-    member = state.get(MEMBER, item.member)
-    if member is None:
-        raise Refusal("member_unknown", member=item.member.hex())
+    member = require_known_member(state, item.member)
     record = state.get(ERASURE, item.member)
     if record is None or record.scope != item.scope:
         raise Refusal("erasure_unknown", member=item.member.hex())

@@ -23,7 +23,7 @@ from chain.contract.member_calls import GuardianHandOver
 from chain.contract.member_events import GuardianCeased, HandOverAsked, MemberHandedOver
 from chain.contract.member_key_tables import HAND_OVER, HandOverRecord
 from chain.contract.organisations import get_terms, get_today, require_plan
-from chain.contract.persons import is_gone
+from chain.contract.persons import is_gone, require_known_member
 from chain.contract.tables import MEMBER, MEMBER_STATUS_NAMES, SIGNER, MemberRecord, PlanRecord
 from chain.crypto import sha256
 from chain.errors import Refusal
@@ -64,9 +64,7 @@ def apply_guardian_hand_over(state: Overlay, context: Context, call: GuardianHan
     key is there; key_in_use where an organisation, the guardian or the child's recovery has the new key; wrong_role,
     already (halves.py).
     """
-    member = state.get(MEMBER, call.member)
-    if member is None:
-        raise Refusal("member_unknown", member=call.member.hex())
+    member = require_known_member(state, call.member)
     if member.guardian is None:
         raise Refusal("guardian_missing", member=call.member.hex())
     if is_gone(member):

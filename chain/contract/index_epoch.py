@@ -32,8 +32,8 @@ from chain.contract.person_tables import (
     ReissueRecord,
     VerifiedEpochRecord,
 )
-from chain.contract.persons import get_index_epoch, move_benefit, resolve_index
-from chain.contract.tables import MEMBER, PERSON, PLAN_ENDED, SIGNER, MemberRecord, PersonRecord
+from chain.contract.persons import get_index_epoch, move_benefit, require_known_member, resolve_index
+from chain.contract.tables import PERSON, PLAN_ENDED, SIGNER, MemberRecord, PersonRecord
 from chain.errors import Refusal
 from chain.genesis import ROLE_AUDITOR, ROLE_CUSTODIAN
 from chain.state import Overlay
@@ -113,9 +113,7 @@ def apply_index_reissue(state: Overlay, context: Context, call: IndexReissue) ->
 
 
 def _reissue(state: Overlay, context: Context, item: IndexReissueItem, epoch: int, *, is_bank: bool) -> int:
-    member = state.get(MEMBER, item.member)
-    if member is None:
-        raise Refusal("member_unknown", member=item.member.hex())
+    member = require_known_member(state, item.member)
     if member.person_index is None or not member.is_admitted:
         raise Refusal("not_verified", member=item.member.hex())
     _require_epoch(state, item.member, member, epoch)

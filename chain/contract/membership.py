@@ -19,7 +19,7 @@ from chain.contract.member_key_tables import HAND_OVER
 from chain.contract.org_keys import validate_key_free
 from chain.contract.organisations import get_today, is_winding_down, require_plan
 from chain.contract.payout import refund_member
-from chain.contract.persons import is_gone
+from chain.contract.persons import is_gone, require_known_member
 from chain.contract.shares import (
     PoolBook,
     compute_shares_paid,
@@ -61,9 +61,7 @@ def require_member(state: Overlay, context: Context, member: bytes) -> MemberRec
 
     In control are the keys of `get_signing_keys`.
     """
-    record = state.get(MEMBER, member)
-    if record is None:
-        raise Refusal("member_unknown", member=member.hex())
+    record = require_known_member(state, member)
     if context.signer not in get_signing_keys(state, member, record):
         raise Refusal("not_owner", member=member.hex())
     return record

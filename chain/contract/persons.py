@@ -20,6 +20,7 @@ from chain.contract.person_tables import (
     MainBenefitRecord,
 )
 from chain.contract.tables import (
+    MEMBER,
     MEMBER_AGED_OUT,
     MEMBER_CLAIMED_OUT,
     MEMBER_DIED,
@@ -43,6 +44,14 @@ _GONE: Final = (
     MEMBER_DIED,
     MEMBER_VOIDED,
 )
+
+
+def require_known_member(state: Overlay, member_id: bytes) -> MemberRecord:
+    """Return a member, whoever signs; raise `member_unknown`. Who signs for one is asked by `require_member`."""
+    member = state.get(MEMBER, member_id)
+    if member is None:
+        raise Refusal("member_unknown", member=member_id.hex())
+    return member
 
 
 def is_gone(member: MemberRecord) -> bool:

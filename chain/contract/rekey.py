@@ -26,7 +26,7 @@ from chain.contract.member_events import MemberRekeyed, MemberRekeyRequested, Me
 from chain.contract.member_key_tables import REKEY, RekeyRecord
 from chain.contract.membership import get_signing_keys, require_member
 from chain.contract.organisations import get_today, require_plan
-from chain.contract.persons import is_gone
+from chain.contract.persons import is_gone, require_known_member
 from chain.contract.tables import MEMBER, MEMBER_STATUS_NAMES, SIGNER, MemberRecord
 from chain.crypto import sha256
 from chain.errors import Refusal
@@ -43,7 +43,7 @@ def apply_member_rekey_request(state: Overlay, context: Context, call: MemberRek
     an organisation has the new key, or it is the present or the recovery key; already for the request that is pending,
     rekey_pending for another one; wrong_role, already (halves.py).
     """
-    member = _require(state, call.member)
+    member = require_known_member(state, call.member)
     _validate_new_key(state, call.member, member, call.new_key)
     pending = state.get(REKEY, call.member)
     if pending is not None:
@@ -74,7 +74,7 @@ def apply_member_rekey_recover(state: Overlay, context: Context, call: MemberRek
 
     Refused: member_unknown; not_owner for any other key; member_state and key_in_use as for a request.
     """
-    member = _require(state, call.member)
+    member = require_known_member(state, call.member)
     if sha256(context.signer) != member.recovery_hash:
         raise Refusal("not_owner", member=call.member.hex())
     _validate_new_key(state, call.member, member, call.new_key)
@@ -94,13 +94,6 @@ def on_rekey_due(state: Overlay, context: Context, member_id: bytes, day: int) -
         return
     state.delete(REKEY, member_id)
     _replace_key(state, context, member_id, pending.new_key, is_recovered=False)
-
-
-def _require(state: Overlay, member_id: bytes) -> MemberRecord:
-    member = state.get(MEMBER, member_id)
-    if member is None:
-        raise Refusal("member_unknown", member=member_id.hex())
-    return member
 
 
 def _validate_new_key(state: Overlay, member_id: bytes, member: MemberRecord, new_key: bytes) -> None:

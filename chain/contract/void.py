@@ -42,7 +42,7 @@ from chain.contract.person_tables import (
     VOID_UPHELD,
     VoidRecord,
 )
-from chain.contract.persons import is_barred
+from chain.contract.persons import is_barred, require_known_member
 from chain.contract.tables import (
     ACT_VOIDED,
     MEMBER,
@@ -56,7 +56,6 @@ from chain.contract.tables import (
     MEMBER_VERIFIED,
     MEMBER_WAITING,
     PLAN_ENDED,
-    MemberRecord,
 )
 from chain.contract.window import exit_member
 from chain.errors import InvariantViolation, Refusal
@@ -95,7 +94,7 @@ def apply_void_open(state: Overlay, context: Context, call: VoidOpen) -> tuple[i
     void; erased where the declarations are gone; void_open; void_repeated for the same finding, or within 180 days
     after a dismissal; wrong_role, already (halves.py).
     """
-    member = _require(state, call.member)
+    member = require_known_member(state, call.member)
     plan = require_plan(state, member.plan)
     if plan.status == PLAN_ENDED:
         raise Refusal("plan_not_active", plan=member.plan)
@@ -127,13 +126,6 @@ def apply_void_open(state: Overlay, context: Context, call: VoidOpen) -> tuple[i
         )
     )
     return ()
-
-
-def _require(state: Overlay, member_id: bytes) -> MemberRecord:
-    member = state.get(MEMBER, member_id)
-    if member is None:
-        raise Refusal("member_unknown", member=member_id.hex())
-    return member
 
 
 def _validate_new(state: Overlay, call: VoidOpen, today: int) -> None:
@@ -170,7 +162,7 @@ def apply_void_decide(state: Overlay, context: Context, call: VoidDecide) -> tup
     the decision; not_your_turn for another auditor than the one that is asked now.
     """
     auditor = require_role(state, context.signer, ROLE_AUDITOR).organisation
-    _require(state, call.member)
+    require_known_member(state, call.member)
     record = _require_stage(state, call.member, VOID_FIRST_AUDITOR, VOID_SECOND_AUDITOR)
     asked = get_auditors(state)[record.stage - VOID_FIRST_AUDITOR]
     if auditor != asked:
