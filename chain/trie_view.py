@@ -1,5 +1,6 @@
 """What can be read from an authenticated tree, committed or with changes on top: entries, sums, proofs, all leaves."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 
 from chain.errors import InvariantViolation
@@ -20,7 +21,7 @@ from chain.trie_update import PackedRoot
 from chain.types import ZERO_HASH, Hash
 
 
-class TreeView:
+class TreeView(ABC):
     """What can be read from a tree as committed (`Tree`) and as changed (`Pending`) alike.
 
     Keys are tree keys: `map_key(...)` (32 bytes) or `sum_key(...)` (36 bytes). Any read raises StoreError
@@ -47,13 +48,13 @@ class TreeView:
         """Return what is committed elsewhere: map root hash (32 bytes) or encoded sum root (73 bytes)."""
         return encode_root(self.root) if self.flavour.sums_bytes else compute_map_root_hash(self.root)
 
+    @abstractmethod
     def get_page(self, node: int) -> Page:
         """Return the page of a node id that is known to exist; not to be changed."""
-        raise NotImplementedError
 
+    @abstractmethod
     def get_bucket(self, node: int) -> bytes:
         """Return the entries of the bucket of a node id that is known to exist."""
-        raise NotImplementedError
 
     def entry(self, key: bytes) -> bytes | None:
         """Return what the tree holds for `key`: value hash (map) or packed leaf (sum); None if absent."""
