@@ -111,12 +111,15 @@ class BlobTable:
         An erasure is behind everything else of its block. `on_written` must follow once it is durable.
         """
         writes: list[Write] = [(layout.BLOB + sha256(blob), blob) for blob in blobs]
-        writes.extend((layout.BLOB_USE + blob_hash + member, b"") for blob_hash, member in list_uses(executed))
-        for member in list_erased(executed):
-            for blob_hash in self._list_blobs(member):
-                writes.append((layout.BLOB_USE + blob_hash + member, None))
-                if all(user == member for user in self._list_users(blob_hash)):
-                    writes.append((layout.BLOB + blob_hash, None))
+        named = list_uses(executed)
+        writes.extend((layout.BLOB_USE + blob_hash + member, b"") for blob_hash, member in named)
+        erased = list_erased(executed)
+        ended = [(blob_hash, member) for member in erased for blob_hash in self._list_blobs(member)]
+        writes.extend((layout.BLOB_USE + blob_hash + member, None) for blob_hash, member in ended)
+        for blob_hash in dict.fromkeys(blob_hash for blob_hash, _ in ended):
+            users = [*self._list_users(blob_hash), *(member for used, member in named if used == blob_hash)]
+            if all(user in erased for user in users):
+                writes.append((layout.BLOB + blob_hash, None))
         return writes
 
     def _list_blobs(self, member: bytes) -> list[bytes]:

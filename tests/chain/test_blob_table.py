@@ -209,3 +209,27 @@ def test_a_blob_that_is_erased_and_named_anew_is_held_for_the_new_member(chain: 
     amend(chain, other, FIRST, "ben")
     assert chain.has(FIRST)
     assert chain.store.get(layout.BLOB_USE + sha256(FIRST) + member) is None
+
+
+def test_members_who_name_one_blob_and_are_erased_in_one_block_leave_nothing_of_it(chain: Chain) -> None:
+    names = {"ann": chain.join(FIRST), "ben": chain.join(FIRST, "ben")}
+    for name, member in names.items():
+        chain.leave(member, name)
+    chain.commit(days=RETENTION_DAYS)
+    executed = chain.commit(
+        *(chain.sign(ErasureRequest(member=member, scope=0), name) for name, member in names.items())
+    )
+    assert list_erased(executed) == list(names.values())
+    assert not chain.ledger.blobs.is_named(sha256(FIRST))
+    assert not chain.has(FIRST)
+
+
+def test_a_blob_that_somebody_names_in_the_block_of_an_erasure_stays(chain: Chain) -> None:
+    member, other = chain.join(FIRST), chain.join(SECOND, "ben")
+    chain.leave(member)
+    chain.commit(days=RETENTION_DAYS)
+    named = MemberAmend(member=other, field_commitments_root=H, blob_hash=sha256(FIRST), is_health_changed=False)
+    executed = chain.commit(chain.sign(named, "ben"), chain.sign(ErasureRequest(member=member, scope=0)))
+    assert [receipt.outcome for receipt in executed.outcomes] == [0, 0]
+    assert chain.ledger.blobs.is_named(sha256(FIRST))
+    assert chain.has(FIRST)
