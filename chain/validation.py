@@ -16,7 +16,7 @@ from chain.errors import InvalidBlock
 from chain.execution import Draft, Executed, Parent, execute_block
 from chain.genesis import Parameters
 from chain.round_record import PROTOCOL, get_protocol_version
-from chain.transaction import Transaction, count_items
+from chain.transaction import TRANSACTION_VERSION, Transaction, count_items
 from chain.types import TxId
 
 
@@ -143,6 +143,8 @@ def _validate_transactions(
         raise InvalidBlock("too many bytes")
     seen: set[TxId] = set()
     for transaction in transactions:
+        if transaction.body.version != TRANSACTION_VERSION:
+            raise InvalidBlock("a transaction has another format", tx_id=transaction.tx_id.hex())
         if not is_includable(transaction, now_ms=now, parameters=parameters):
             raise InvalidBlock("a transaction is outside its validity", tx_id=transaction.tx_id.hex())
         if transaction.body.chain_id != parent.chain_id:

@@ -8,15 +8,17 @@ import pytest
 
 from chain.block import Header
 from chain.certificate import Certificate, genesis_certificate
+from chain.codec import encode
+from chain.crypto import sha256, signing_bytes
 from chain.errors import InvalidBlock, StoreError
 from chain.execution import Draft, Executed, ExecutionFailed, execute_block
 from chain.genesis import Parameters
 from chain.ledger import Ledger
 from chain.store import Store
-from chain.transaction import Transaction
-from chain.types import TxId
+from chain.transaction import Transaction, decode_transaction
+from chain.types import ChainId, TxId
 from chain.validation import BlobMissing, Freshness, HeldUntil, validate_block
-from tests.chain.fixtures import GENESIS_MS, make_genesis, make_link
+from tests.chain.fixtures import GENESIS_MS, make_genesis, make_key, make_link
 from tests.chain.test_ledger import CHAIN, H, build_join, certify, execute, grow
 
 WEEK_MS = 7 * 86_400_000
@@ -159,6 +161,21 @@ def test_a_wrong_signature_makes_a_block_invalid(ledger: Ledger) -> None:
     bad = Transaction(body=good.body, body_bytes=good.body_bytes, signature=bytes(64))
     with pytest.raises(InvalidBlock, match="signature"):
         validate(ledger, execute(ledger, bad))
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "reason"), [("version", 2, "format"), ("chain_id", sha256(b"another chain"), "another chain")]
+)
+def test_l1_what_no_pool_lets_in_makes_a_block_invalid(
+    ledger: Ledger, field: str, value: int | bytes, reason: str
+) -> None:
+    body = msgspec.structs.replace(build_join(100).body, **{field: value})
+    body_bytes = encode(body)
+    message = signing_bytes(kind="transaction", chain_id=ChainId(body.chain_id), body=body_bytes)
+    signed = Transaction(body=body, body_bytes=body_bytes, signature=make_key("member 100").sign(message))
+    assert decode_transaction(signed.raw).is_signature_valid()
+    with pytest.raises(InvalidBlock, match=reason):
+        validate(ledger, execute(ledger, signed))
 
 
 def test_c33_a_block_beyond_a_limit_of_genesis_is_invalid(ledger: Ledger) -> None:
