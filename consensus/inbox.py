@@ -84,7 +84,7 @@ def on_own_signature(turn: Turn, peer: int, message: OwnMessage) -> None:
 
 
 def enter_quarantine(turn: Turn, reason: str) -> None:
-    """Sign nothing from here on; only STATUS made after this moment counts for the way out."""
+    """Sign nothing from here on; only STATUS that comes from here on counts for the way out."""
     state = turn.state
     if state.quarantine is not None:
         return

@@ -11,7 +11,7 @@ from chain.types import Hash, Height, View
 from chain.validators import compute_leader
 from consensus.events import BlockContent
 from consensus.messages import Commit, Prepare, Prepared, ViewChange
-from consensus.state import NO_VIEW, Justification, State
+from consensus.state import NO_VIEW, Asked, Justification, State
 
 
 class SafetyBroken(Exception):
@@ -185,10 +185,11 @@ def compute_quarantine_end(state: State) -> Height | None:
     7).
 
     None at the first height of a set too: what I may have signed there rests on a quorum of another set, which
-    those who answered need not have met (ADR 0023).
+    those who answered need not have met (ADR 0023). And at a height at which I know that I have signed: an answer
+    may have been long on its way, and show a head far below it.
     """
     heads = _list_answered(state)
-    if state.head.validators != state.head.validators_head:
+    if state.head.validators != state.head.validators_head or state.asked != Asked():
         return None
     if len(heads) < state.n - state.quorum + state.faults_max + 1:
         return None

@@ -37,7 +37,7 @@ from consensus.messages import (
     hash_prepared,
     hash_view_change,
 )
-from consensus.state import NO_VIEW, Asked, Check, Justification, State, put
+from consensus.state import NO_VIEW, Check, Justification, State, put
 from consensus.turn import Turn
 
 ROUNDS_MAX = 8
@@ -142,9 +142,8 @@ def _begin_voting(turn: Turn) -> None:
         state,
         quarantine=None,
         is_rejoining=False,
-        asked=Asked(),
-        locked=None,
-        locked_content=None,
+        # The guard begins anew and wants a PREPARE before a COMMIT; nothing else that I know of is forgotten.
+        asked=replace(state.asked, prepare=state.asked.commit),
         mark=max(state.mark, (state.height, 0, -1)),
     )
     turn.persist.append(LeaveQuarantine(height=state.height))

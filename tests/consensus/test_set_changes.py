@@ -429,6 +429,50 @@ def test_rejoin_ends_the_quarantine_where_a_dead_validator_makes_it_endless() ->
     assert [cluster[name].head.height for name in (0, 1, 3)] == [2, 2, 2]
 
 
+def quarantine_after_commit(cluster: Cluster) -> None:
+    """Bring node 3 to COMMIT at height 4, and then into quarantine by a signature that it does not know."""
+    for word in (b"a", b"b", b"c"):
+        cluster.submit(word)
+        cluster.deliver((Proposal, Prepare, Commit))
+    cluster.submit(b"d")
+    cluster.deliver((Proposal, Prepare))
+    assert (cluster.state(3).height, cluster.state(3).asked.commit) == (4, 0)
+    cluster.inject([3], 0, cluster.vote(Commit, 3, 3, 4, 7, sha256(b"of another process with this key")))
+    assert cluster.state(3).activity is Activity.QUARANTINED
+
+
+def test_quarantine_does_not_end_at_a_height_at_which_the_node_has_signed() -> None:
+    """STATUS that was long on its way, and a liar's, show heads far below the height of its own COMMIT."""
+    cluster = Cluster(4, honest=Quarantinable)
+    for name in (0, 1, 2):
+        cluster[name].feed_status()
+    late = [mail for mail in cluster.world.mail if mail.target == 3 and isinstance(mail.message, Status)]
+    cluster.drop()
+    quarantine_after_commit(cluster)
+    for mail in late:
+        cluster[3].receive(mail.source, mail.message)
+    state = cluster.state(3)
+    assert [peer.answered_head for peer in state.peers] == [0, 0, 0, -1]
+    assert state.activity is Activity.QUARANTINED
+    cluster.deliver((Prepare, Commit))
+    assert (cluster[3].head.height, cluster.state(3).activity) == (4, Activity.VOTING)
+
+
+def test_rejoin_forgets_no_commit_that_the_node_still_knows() -> None:
+    cluster = Cluster(4, honest=Quarantinable)
+    quarantine_after_commit(cluster)
+    cluster.drop()
+    for name in (0, 1):
+        cluster[name].feed_status()
+    cluster.deliver(Status, to=[3])
+    cluster[3].feed(RejoinDeclared(now_ms=cluster.world.now_ms, wall_ms=EPOCH_MS))
+    assert cluster.state(3).activity is Activity.VOTING
+    cluster.move_to(1, [3])
+    prepared = cluster.sent_view_change(3, 1).prepared
+    assert prepared is not None
+    assert (prepared.height, prepared.view) == (4, 0)
+
+
 def test_rejoin_waits_until_enough_others_have_shown_their_head() -> None:
     cluster = Cluster(4, honest=Quarantinable)
     for name in (1, 2):
