@@ -56,21 +56,19 @@ def require_head_certificate(state: State, certificate: Certificate) -> None:
         return
     if not rules.is_head_certificate(state, certificate):
         raise MessageInvalid("the certificate is not of my head")
-    held = state.head_certificate
-    known = held.votes if certificate.view == held.view else ()
-    _require_certificate(state, certificate, state.head.validators_head, known)
+    _require_certificate(state, certificate, state.head.validators_head, _get_known_commits(state, certificate))
 
 
 def require_fork(state: State, certificate: Certificate) -> None:
     """Raise `MessageInvalid` unless this certifies another block at the height of my head."""
-    _require_certificate(state, certificate, state.head.validators_head, ())
+    _require_certificate(state, certificate, state.head.validators_head, frozenset())
 
 
 def require_certificate(state: State, certificate: Certificate) -> None:
     """Raise `MessageInvalid` unless this is a C(h) under set(h)."""
     if certificate.height != state.height:
         raise MessageInvalid(f"a certificate of height {certificate.height} cannot be checked here")
-    known = tuple(
+    known = frozenset(
         (commit.signer, commit.signature)
         for commit in state.commits
         if commit is not None
@@ -86,11 +84,7 @@ def require_prepared(state: State, prepared: Prepared) -> None:
         raise MessageInvalid(f"a prepared certificate of height {prepared.height} does not belong here")
     if prepared == state.locked:
         return
-    known = tuple(
-        (prepare.signer, prepare.signature)
-        for prepare in state.prepares
-        if prepare is not None and prepare.body.view == prepared.view and prepare.body.block_hash == prepared.block_hash
-    )
+    known = _get_known_prepares(state, prepared)
     height, view, block_hash = Height(prepared.height), View(prepared.view), Hash(prepared.block_hash)
     verified = _verify_votes(state, "prepare", height, view, block_hash, prepared.votes, state.validators, known)
     try:
@@ -107,6 +101,17 @@ def require_prepared(state: State, prepared: Prepared) -> None:
         )
     except CertificateInvalid as error:
         raise MessageInvalid(f"prepared certificate: {error}") from error
+
+
+def count_view_change(state: State, message: ViewChange) -> int:
+    """Return how many signatures there are to verify in a VIEW-CHANGE, at most."""
+    certificate, prepared = message.certificate, message.prepared
+    known = _get_known_commits(state, certificate)
+    count = 1 + sum(vote not in known for vote in certificate.votes)
+    if prepared is not None and prepared != state.locked:
+        known = _get_known_prepares(state, prepared)
+        count += sum(vote not in known for vote in prepared.votes)
+    return count
 
 
 def require_view_change(state: State, message: ViewChange, verified: Sequence[Prepared] = ()) -> None:
@@ -185,8 +190,32 @@ def require_proposal_content(state: State, message: Proposal) -> None:
         raise MessageInvalid("the view of the parent certificate does not fit")
 
 
+def _get_known_commits(state: State, certificate: Certificate) -> frozenset[VoteSignature]:
+    """Return the COMMITs on the head that were verified before, if the certificate is of their view."""
+    held = state.head_certificate
+    return frozenset(held.votes if certificate.view == held.view else ())
+
+
+def _get_known_prepares(state: State, prepared: Prepared) -> frozenset[VoteSignature]:
+    """Return the PREPAREs that were verified before, by themselves or in a VIEW-CHANGE that is held."""
+    single = (
+        (prepare.signer, prepare.signature)
+        for prepare in state.prepares
+        if prepare is not None and prepare.body.view == prepared.view and prepare.body.block_hash == prepared.block_hash
+    )
+    carried = (
+        vote
+        for item in state.view_changes
+        if item is not None
+        and item.prepared is not None
+        and (item.prepared.view, item.prepared.block_hash) == (prepared.view, prepared.block_hash)
+        for vote in item.prepared.votes
+    )
+    return frozenset((*single, *carried))
+
+
 def _require_certificate(
-    state: State, certificate: Certificate, validators: ValidatorSet, known: tuple[VoteSignature, ...]
+    state: State, certificate: Certificate, validators: ValidatorSet, known: frozenset[VoteSignature]
 ) -> None:
     height, view = Height(certificate.height), View(certificate.view)
     block_hash = Hash(certificate.block_hash)
@@ -212,7 +241,7 @@ def _verify_votes(
     block_hash: Hash,
     votes: tuple[VoteSignature, ...],
     validators: ValidatorSet,
-    known: tuple[VoteSignature, ...],
+    known: frozenset[VoteSignature],
 ) -> frozenset[VoteSignature]:
     """Return the votes that hold, by the configured verifier; the first wrong one ends the work."""
     config = state.config

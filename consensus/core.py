@@ -57,7 +57,7 @@ from consensus.messages import (
     Status,
     ViewChange,
 )
-from consensus.state import GUESTS_MAX, NO_VIEW, Asked, Check, Peer, State, Waiting, put
+from consensus.state import GUESTS_MAX, NO_VIEW, Asked, Check, Peer, State, Waiting
 from consensus.turn import Turn
 from consensus.voting import compute_parent_certificate
 
@@ -277,7 +277,7 @@ def _on_peer_up(turn: Turn, index: int) -> None:
         return
     before = len(state.connected)
     peer = replace(state.peers[index], is_connected=True, was_connected=True)
-    _keep_peer(turn, index, peer)
+    turn.keep_peer(index, peer)
     others_needed = state.quorum - (state.own_index is not None)
     if before < others_needed <= len(turn.state.connected):
         turn.is_view_timer_reset = True
@@ -288,7 +288,7 @@ def _on_peer_down(turn: Turn, index: int) -> None:
     """Note that a session is lost."""
     state = turn.state
     if index < state.n:
-        _keep_peer(turn, index, replace(state.peers[index], is_connected=False))
+        turn.keep_peer(index, replace(state.peers[index], is_connected=False))
     else:
         guests = tuple(number for number in state.guests if number != index - state.n)
         turn.state = replace(state, guests=guests)
@@ -306,7 +306,3 @@ def _on_overdue(turn: Turn, event: RequestOverdue) -> None:
     timing.want_next(turn)
     ids = event.tx_ids[:COMPLAINT_IDS_MAX]
     turn.send_all(Complaint(height=state.height, view=state.view, tx_ids=ids))
-
-
-def _keep_peer(turn: Turn, index: int, peer: Peer) -> None:
-    turn.state = replace(turn.state, peers=put(turn.state.peers, index, peer))

@@ -26,7 +26,7 @@ from consensus.messages import (
     ViewChange,
     get_kind,
 )
-from consensus.patience import NEW_VIEW_COST, VIEW_CHANGE_COST, VOTE_COST, is_shunned, may_verify, shun
+from consensus.patience import NEW_VIEW_COST, VOTE_COST, is_shunned, may_verify, shun
 from consensus.state import NO_VIEW, Check, ProposalSlot, Waiting, put
 from consensus.turn import Turn
 
@@ -166,9 +166,8 @@ def notice_signed(turn: Turn, message: OwnMessage) -> None:
         newest = message
     elif message.body.view <= peer.signed_view:
         return
-    known = replace(peer, newest=newest, signed_view=max(peer.signed_view, message.body.view))
-    index = message.signer
-    turn.state = replace(state, peers=put(state.peers, index, known))
+    signed_view = View(max(peer.signed_view, message.body.view))
+    turn.keep_peer(message.signer, replace(peer, newest=newest, signed_view=signed_view))
 
 
 def keep_vote(turn: Turn, message: Prepare | Commit) -> None:
@@ -242,7 +241,7 @@ def _on_late_commit(turn: Turn, peer: int, message: Commit) -> None:
     except MessageInvalid as error:
         shun(turn, peer, "message_invalid", f"late COMMIT of {message.signer}: {error}")
         return
-    turn.state = replace(state, head_certificate=grown)
+    turn.state = replace(turn.state, head_certificate=grown)
 
 
 def _on_vote(turn: Turn, peer: int, message: Prepare | Commit) -> None:
@@ -269,7 +268,7 @@ def _on_view_change(turn: Turn, peer: int, message: ViewChange) -> None:
     if held is not None and held.body.view >= message.body.view:
         _compare(turn, held, message)
         return
-    if not may_verify(turn, peer, VIEW_CHANGE_COST):
+    if not may_verify(turn, peer, checks.count_view_change(state, message)):
         return
     checks.require_view_change(state, message)
     notice_signed(turn, message)
@@ -291,9 +290,8 @@ def _on_new_view(turn: Turn, peer: int, message: NewView) -> None:
         checks.require_new_view(state, message)
     except MessageInvalid as error:
         # The list is the leader's own: it signed what no honest leader signs, so verify no more of it here.
-        known = replace(state.peers[message.signer], is_distrusted=True)
         index = message.signer
-        turn.state = replace(state, peers=put(state.peers, index, known))
+        turn.keep_peer(index, replace(turn.state.peers[index], is_distrusted=True))
         shun(turn, peer, "new_view_invalid", f"signed by {index}: {error}")
         return
     notice_signed(turn, message)
@@ -367,8 +365,7 @@ def _compare(turn: Turn, held: OwnMessage | None, message: OwnMessage) -> None:
     if state.peers[index].has_evidence:
         return
     checks.require_signature(state, message)
-    known = replace(state.peers[index], has_evidence=True)
-    turn.state = replace(state, peers=put(state.peers, index, known))
+    turn.keep_peer(index, replace(state.peers[index], has_evidence=True))
     turn.faults.append(Evidence(signer=message.signer, first=held, second=message))
 
 

@@ -4,7 +4,6 @@
 
 from msgspec.structs import replace
 
-from consensus.state import put
 from consensus.turn import Turn
 
 CHECKS_MAX = 64
@@ -13,8 +12,10 @@ CHECKS_EACH_MAX = 24
 """... and this more for each validator, whose messages it may relay."""
 CHECK_MS = 20
 """One of them grows again in this time."""
-VOTE_COST, VIEW_CHANGE_COST, NEW_VIEW_COST = 1, 4, 8
-"""PREPARE, COMMIT and PROPOSAL carry nothing else that is signed anew."""
+VOTE_COST, NEW_VIEW_COST = 1, 8
+"""PREPARE, COMMIT and PROPOSAL carry nothing else that is signed anew. What a VIEW-CHANGE costs is counted
+(`checks.count_view_change`); what a NEW-VIEW carries is mostly here, and one that does not hold is its leader's last
+at the height."""
 
 
 def is_shunned(turn: Turn, peer: int) -> bool:
@@ -40,8 +41,7 @@ def may_verify(turn: Turn, peer: int, cost: int) -> bool:
         turn.note("message_flood", peer, "more to verify than an honest peer hands over")
         return False
     checks_ms = known.checks_ms + grown * CHECK_MS if spent and known.checks_ms >= 0 else turn.now_ms
-    known = replace(known, checks_spent=spent + cost, checks_ms=checks_ms)
-    turn.state = replace(state, peers=put(state.peers, peer, known))
+    turn.keep_peer(peer, replace(known, checks_spent=spent + cost, checks_ms=checks_ms))
     return True
 
 
@@ -51,5 +51,4 @@ def shun(turn: Turn, peer: int, code: str, detail: str) -> None:
     turn.note(code, peer, detail)
     if peer >= state.n:
         return
-    known = replace(state.peers[peer], invalid_ms=turn.now_ms)
-    turn.state = replace(state, peers=put(state.peers, peer, known))
+    turn.keep_peer(peer, replace(state.peers[peer], invalid_ms=turn.now_ms))

@@ -32,7 +32,7 @@ from consensus.messages import (
     has_bit,
 )
 from consensus.patience import is_shunned, shun
-from consensus.state import Check, Peer, State, put
+from consensus.state import Check, Peer, State
 from consensus.turn import Turn
 
 
@@ -130,7 +130,7 @@ def on_status(turn: Turn, index: int, status: Status) -> None:
         nonce=status.nonce,
         has_answered=has_answered,
     )
-    _keep_peer(turn, index, peer)
+    turn.keep_peer(index, peer)
     is_checked = False
     if not is_shunned(turn, index):
         if status.shown is not None:
@@ -153,7 +153,7 @@ def _answer(turn: Turn, index: int, status: Status, *, is_new: bool) -> None:
         lacking = compute_lacking(state, status)
     if not lacking and height >= state.height and not is_new:
         return
-    _keep_peer(turn, index, replace(state.peers[index], answer_ms=turn.now_ms))
+    turn.keep_peer(index, replace(state.peers[index], answer_ms=turn.now_ms))
     if is_new or height < state.height:
         send_status(turn, index)
     for message in lacking:
@@ -245,11 +245,7 @@ def _note_answered_head(turn: Turn, index: int, height: int) -> None:
     """Keep the certified head of the first nonce-fresh STATUS of a peer (consensus 7, Quarantine)."""
     peer = turn.state.peers[index]
     if peer.answered_head < 0:
-        _keep_peer(turn, index, replace(peer, answered_head=height))
-
-
-def _keep_peer(turn: Turn, index: int, peer: Peer) -> None:
-    turn.state = replace(turn.state, peers=put(turn.state.peers, index, peer))
+        turn.keep_peer(index, replace(peer, answered_head=height))
 
 
 def _compute_missing(

@@ -4,7 +4,8 @@ Private to a call of `step`: it is made from a state, changed by the handlers, a
 effects).
 """
 
-from chain.types import Height, View
+from msgspec.structs import replace
+
 from consensus.effects import (
     BuildBlock,
     CancelTimer,
@@ -20,7 +21,7 @@ from consensus.effects import (
     SetTimer,
 )
 from consensus.messages import Message
-from consensus.state import State
+from consensus.state import Peer, State, put
 
 NOTE_DETAIL_CHARS_MAX = 200
 
@@ -65,6 +66,10 @@ class Turn:
         """Send to one validator."""
         self.send.append(Send(to=to, message=message))
 
+    def keep_peer(self, index: int, peer: Peer) -> None:
+        """Remember what is known of one validator."""
+        self.state = replace(self.state, peers=put(self.state.peers, index, peer))
+
     def note(self, code: str, peer: int | None, detail: str) -> None:
         """Leave a line for the log."""
         self.faults.append(Note(code=code, peer=peer, detail=detail[:NOTE_DETAIL_CHARS_MAX]))
@@ -82,13 +87,3 @@ class Turn:
             faults=tuple(self.faults),
         )
         return self.state, effects
-
-    @property
-    def height(self) -> Height:
-        """Return h."""
-        return self.state.height
-
-    @property
-    def view(self) -> View:
-        """Return v."""
-        return self.state.view
