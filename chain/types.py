@@ -27,12 +27,6 @@ Signature = NewType("Signature", bytes)
 ChainId = NewType("ChainId", bytes)
 """SHA-256 of the canonical genesis, 32 bytes."""
 
-MemberId = NewType("MemberId", bytes)
-"""Pseudonym of a member: the tx_id of its member_apply, 32 bytes."""
-
-ClaimId = NewType("ClaimId", bytes)
-"""The tx_id of the claim_file that opened the claim, 32 bytes."""
-
 InstructionId = NewType("InstructionId", bytes)
 """Id of an order to the custodian to move money, 32 bytes."""
 

@@ -1,6 +1,5 @@
 """What a core is told once, when it begins: its chain, its key and the durations of its own; and those of a height."""
 
-from collections.abc import Callable
 from typing import Protocol
 
 from msgspec import Struct
@@ -51,8 +50,3 @@ class Config(Struct, frozen=True, kw_only=True):
     from a peer who has just handed over something invalid."""
     verify: VerifySignature = verify_ed25519
     """Ed25519; a simulator may put a cheap keyed hash in its place."""
-
-
-SignBytes = Callable[[bytes], bytes]
-"""What a signer does: message bytes to 64 signature bytes (used by the runtime and by tests, never by the
-core)."""

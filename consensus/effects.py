@@ -10,7 +10,7 @@ from msgspec import Struct
 from chain.certificate import Certificate
 from chain.types import Hash, Height, View
 from consensus.events import BlockContent, TimerId
-from consensus.messages import Message, NewView, OwnMessage, Prepared, get_kind
+from consensus.messages import Message, NewView, OwnMessage, Prepared
 
 
 class SignRequest(Struct, frozen=True):
@@ -21,12 +21,6 @@ class SignRequest(Struct, frozen=True):
 
     message: OwnMessage
     """Complete but for its signature, which is `UNSIGNED`."""
-
-    @property
-    def position(self) -> tuple[int, int, int]:
-        """Return (height, view, step) of what is to be signed."""
-        body = self.message.body
-        return (body.height, body.view, int(get_kind(self.message)))
 
 
 class KeepBlock(Struct, frozen=True):

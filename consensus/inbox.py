@@ -15,7 +15,6 @@ from chain.types import Hash, View
 from consensus import checks, rules
 from consensus.checks import MessageInvalid
 from consensus.effects import CommitBlock, EnterQuarantine, Evidence, KeepNewView, Stop
-from consensus.events import BlockContent
 from consensus.guard_rules import get_position
 from consensus.messages import (
     Commit,
@@ -27,7 +26,7 @@ from consensus.messages import (
     get_kind,
 )
 from consensus.patience import NEW_VIEW_COST, VOTE_COST, is_shunned, may_verify, shun
-from consensus.state import NO_VIEW, Check, ProposalSlot, Waiting, put
+from consensus.state import NO_VIEW, Check, ProposalSlot, Waiting, build_proposal_slot, put
 from consensus.turn import Turn
 
 
@@ -325,29 +324,15 @@ def _on_proposal(turn: Turn, peer: int, message: Proposal) -> None:
     adopt_head_certificate(turn, certificate)
     if turn.state.view != view:
         return
-    content = BlockContent(
-        block_hash=Hash(message.body.block_hash),
-        header=message.header,
-        parent_certificate=certificate,
-        items=message.items,
-    )
-    slot = ProposalSlot(
-        view=view,
-        content=content,
-        message=message,
-        check=Check.NOT_ASKED,
-        is_fresh=True,
-        holders=(peer,) if peer == message.signer else (peer, message.signer),
-    )
-    turn.state = replace(turn.state, proposal=slot)
+    holders = (peer,) if peer == message.signer else (peer, message.signer)
+    turn.state = replace(turn.state, proposal=build_proposal_slot(message, holders=holders))
 
 
 def _is_better_copy(held: ProposalSlot, peer: int, message: Proposal) -> bool:
     """Tell whether the leader itself sends other items than a relayer did: only the header is under its
     signature. Once a copy was found valid no other can be."""
     return (
-        held.message is not None
-        and held.check is not Check.VALID
+        held.check is not Check.VALID
         and held.message.body == message.body
         and peer == message.signer
         and held.holders[0] != message.signer
@@ -367,21 +352,3 @@ def _compare(turn: Turn, held: OwnMessage | None, message: OwnMessage) -> None:
     checks.require_signature(state, message)
     turn.keep_peer(index, replace(state.peers[index], has_evidence=True))
     turn.faults.append(Evidence(signer=message.signer, first=held, second=message))
-
-
-def build_proposal_slot(turn: Turn, message: Proposal, *, is_checked: bool) -> ProposalSlot:
-    """Return the slot of my own proposal, as the guard signed it."""
-    own_index = turn.state.own_index
-    return ProposalSlot(
-        view=View(message.body.view),
-        content=BlockContent(
-            block_hash=Hash(message.body.block_hash),
-            header=message.header,
-            parent_certificate=message.parent_certificate,
-            items=message.items,
-        ),
-        message=message,
-        check=Check.VALID if is_checked else Check.NOT_ASKED,
-        is_fresh=is_checked,
-        holders=() if own_index is None else (own_index,),
-    )

@@ -15,7 +15,7 @@ the runtime gossips the bodies.
 """
 
 import enum
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 import msgspec
 from msgspec import Meta, Struct
@@ -234,8 +234,6 @@ OwnMessage = ViewChange | NewView | Proposal | Prepare | Commit
 """What a validator key signs and the journal keeps."""
 Message = OwnMessage | Status | Complaint
 SignedBody = VoteBody | ViewChangeBody | NewViewBody
-
-OwnMessageT = TypeVar("OwnMessageT", ViewChange, NewView, Proposal, Prepare, Commit)
 
 _CODECS: dict[Kind, Codec[Message]] = {
     Kind.VIEW_CHANGE: Codec(ViewChange, BYTES_MAX[Kind.VIEW_CHANGE], "view_change"),

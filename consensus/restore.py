@@ -4,7 +4,7 @@ way."""
 from msgspec.structs import replace
 
 from chain.certificate import Certificate
-from chain.types import Hash, View
+from chain.types import View
 from chain.validators import find_index
 from consensus import rules
 from consensus.config import Config
@@ -15,12 +15,11 @@ from consensus.state import (
     NO_VIEW,
     TIMERS,
     Asked,
-    Check,
     Peer,
-    ProposalSlot,
     State,
     Timer,
     Waiting,
+    build_proposal_slot,
     put,
 )
 
@@ -144,19 +143,7 @@ def _resume_vote(state: State, message: OwnMessage, restored: Restored) -> State
         case NewView():
             return replace(state, asked=replace(state.asked, new_view=view))
         case Proposal():
-            slot = ProposalSlot(
-                view=view,
-                content=BlockContent(
-                    block_hash=Hash(message.body.block_hash),
-                    header=message.header,
-                    parent_certificate=message.parent_certificate,
-                    items=message.items,
-                ),
-                message=message,
-                check=Check.NOT_ASKED,
-                is_fresh=True,
-                holders=(index,),
-            )
+            slot = build_proposal_slot(message, holders=(index,))
             return replace(state, proposal=slot, asked=replace(state.asked, proposal=view))
         case Prepare():
             prepares = put(state.prepares, index, message)

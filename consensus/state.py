@@ -62,13 +62,30 @@ class ProposalSlot(Struct, frozen=True):
 
     view: View
     content: BlockContent
-    message: Proposal | None
-    """As it is sent on; None while the guard signs my own."""
+    message: Proposal
+    """As it is sent on."""
     check: Check
     is_fresh: bool
-    """Whether the fresh line was or is to be checked."""
+    """Whether the fresh line was or is checked; set when the check is asked for."""
     holders: tuple[int, ...]
     """Who has the block, the sender first."""
+
+
+def build_proposal_slot(message: Proposal, *, holders: tuple[int, ...], is_checked: bool = False) -> ProposalSlot:
+    """Return the slot of a PROPOSAL; `is_checked` for one that this node built and executed itself."""
+    return ProposalSlot(
+        view=View(message.body.view),
+        content=BlockContent(
+            block_hash=Hash(message.body.block_hash),
+            header=message.header,
+            parent_certificate=message.parent_certificate,
+            items=message.items,
+        ),
+        message=message,
+        check=Check.VALID if is_checked else Check.NOT_ASKED,
+        is_fresh=True,
+        holders=holders,
+    )
 
 
 class Waiting(Struct, frozen=True):

@@ -41,7 +41,7 @@ def build_held(state: State) -> Held:
     proposal = state.proposal
     return Held(
         has_new_view=state.new_view is not None,
-        has_proposal=(proposal is not None and proposal.message is not None) or state.refused == state.view,
+        has_proposal=proposal is not None or state.refused == state.view,
         view_changes=_encode_slots(state.view_changes, state.view),
         prepares=_encode_slots(state.prepares, state.view),
         commits=_encode_slots(state.commits, state.view),
@@ -175,7 +175,7 @@ def compute_lacking(state: State, status: Status) -> list[Message]:
         if state.new_view is None:
             lacking.extend(_compute_missing(state.view_changes, state, held.view_changes))
     proposal = state.proposal
-    if proposal is not None and proposal.message is not None and not held.has_proposal:
+    if proposal is not None and not held.has_proposal:
         is_mine = proposal.message.signer == state.own_index
         # Items are under no signature: whoever passed on a false copy would not be believed again.
         lacking.extend((proposal.message,) if is_mine or proposal.check is Check.VALID else ())

@@ -37,7 +37,7 @@ from consensus.messages import (
     hash_prepared,
     hash_view_change,
 )
-from consensus.state import NO_VIEW, Check, Justification, State, put
+from consensus.state import NO_VIEW, Check, Justification, State, build_proposal_slot, put
 from consensus.turn import Turn
 
 ROUNDS_MAX = 8
@@ -116,7 +116,7 @@ def on_signed(turn: Turn, message: OwnMessage) -> None:
         case Proposal():
             if message.body.view == turn.state.view:
                 is_checked = turn.state.asked.prepare == turn.state.view
-                slot = inbox.build_proposal_slot(turn, message, is_checked=is_checked)
+                slot = build_proposal_slot(message, holders=(message.signer,), is_checked=is_checked)
                 turn.state = replace(turn.state, proposal=slot)
         case Prepare() | Commit():
             inbox.keep_vote(turn, message)
