@@ -57,7 +57,7 @@ from consensus.messages import (
     Status,
     ViewChange,
 )
-from consensus.state import GUESTS_MAX, NO_VIEW, Asked, Check, Peer, State, Waiting
+from consensus.state import GUESTS_MAX, NO_VIEW, Check, Peer, State, build_empty_state
 from consensus.turn import Turn
 from consensus.voting import compute_parent_certificate
 
@@ -169,13 +169,13 @@ def _on_checked(turn: Turn, event: Checked) -> None:
             turn.state = replace(state, proposal=replace(slot, check=Check.VALID))
         case Verdict.INVALID:
             turn.state = replace(state, proposal=None, refused=slot.view)
-            turn.note("proposal_invalid", slot.holders[0] if slot.holders else None, event.reason)
+            turn.note("proposal_invalid", slot.holders[0], event.reason)
         case Verdict.UNAVAILABLE:
             # Nothing is known about the block itself: drop this copy, and take none from this relayer
             # again.
             relayer = slot.holders[:-1]
             turn.state = replace(state, proposal=None, bad_relays=(*state.bad_relays, *relayer))
-            turn.note("proposal_unavailable", slot.holders[0] if slot.holders else None, event.reason)
+            turn.note("proposal_unavailable", slot.holders[0], event.reason)
         case _:
             assert_never(event.verdict)
 
@@ -194,39 +194,33 @@ def _on_committed(turn: Turn, event: Committed) -> None:
         return
     certificate = _choose_certificate(state, head)
     view, is_normal = rules.compute_view_after_commit(state.view, View(certificate.view))
-    is_next = height == state.height
-    waiting = state.waiting if is_next and head.validators == state.validators else ()
-    peers = _map_peers(state, head.validators)
-    n = len(head.validators)
     is_same_set = head.validators == state.validators
+    waiting = state.waiting if height == state.height and is_same_set else ()
+    begun = build_empty_state(
+        state.config,
+        head,
+        boot_id=state.boot_id,
+        nonce=state.nonce,
+        has_transactions=event.has_transactions,
+        status_ms=state.status_ms,
+    )
+    # What outlives a height; all else of it is dropped.
     turn.state = replace(
-        state,
-        own_index=restore.find_own_index(head, state.config),
-        head=head,
+        begun,
         head_certificate=certificate,
         view=view,
         is_normal=is_normal,
         wants=view,
-        view_changes=(None,) * n,
-        prepares=(None,) * n,
-        commits=(None,) * n,
-        waiting=(Waiting(),) * n,
-        proposal=None,
-        refused=NO_VIEW,
-        bad_relays=(),
-        new_view=None,
-        selected=None,
-        locked=None,
-        locked_content=None,
-        asked=Asked(),
-        certified=None,
-        fetching=None,
-        building=NO_VIEW,
-        is_build_paused=False,
-        has_transactions=event.has_transactions,
-        is_idle_over=False,
-        peers=peers,
+        is_started=state.is_started,
+        quarantine=state.quarantine,
+        is_rejoining=state.is_rejoining,
+        mark=state.mark,
+        peers=_map_peers(state, head.validators),
         guests=state.guests if is_same_set else (),
+        timers=state.timers,
+        is_view_timer_spent=state.is_view_timer_spent,
+        lost_leader=state.lost_leader,
+        is_status_due=state.is_status_due,
     )
     timing.cancel_timer(turn, TimerId.IDLE)
     if not is_same_set:

@@ -5,91 +5,36 @@ from msgspec.structs import replace
 
 from chain.certificate import Certificate
 from chain.types import View
-from chain.validators import find_index
 from consensus import rules
 from consensus.config import Config
 from consensus.events import BlockContent, HeadInfo, Restored, Start
 from consensus.guard_rules import get_position
 from consensus.messages import Commit, NewView, OwnMessage, Prepare, Prepared, Proposal, ViewChange
-from consensus.state import (
-    NO_VIEW,
-    TIMERS,
-    Asked,
-    Peer,
-    State,
-    Timer,
-    Waiting,
-    build_proposal_slot,
-    put,
-)
-
-NO_MARK = (-1, -1, -1)
-
-
-def find_own_index(head: HeadInfo, config: Config) -> int | None:
-    """Return my index in the set that votes now; None outside it, and where I do not know the version."""
-    if head.version not in config.versions:
-        return None
-    return find_index(head.validators, config.key)
+from consensus.state import NO_MARK, Peer, State, build_empty_state, build_proposal_slot, put
 
 
 def build_state(config: Config, start: Start) -> State:
     """Return the state at start: nothing may be signed until Q-1 others have answered the nonce (consensus
     7)."""
-    state = _build_empty(config, start)
+    state = build_empty_state(
+        config,
+        start.head,
+        boot_id=start.boot_id,
+        nonce=start.nonce,
+        has_transactions=start.has_transactions,
+        status_ms=start.now_ms,
+    )
     restored = start.restored
-    certificate = _find_head_certificate(state, restored)
-    state = replace(state, mark=_compute_mark(restored), head_certificate=certificate)
+    state = replace(
+        state,
+        head_certificate=_find_head_certificate(state, restored),
+        quarantine=start.quarantine,
+        mark=_compute_mark(restored),
+        peers=_seed_peers(start.head),
+    )
     if start.quarantine is not None:
         return _resume_view(state, restored, ())
     return _resume_view(_resume_votes(state, restored), restored, restored.new_views)
-
-
-def _build_empty(config: Config, start: Start) -> State:
-    head = start.head
-    n = len(head.validators)
-    own_index = find_own_index(head, config)
-    certified_view = View(head.certificate.view)
-    return State(
-        config=config,
-        own_index=own_index,
-        boot_id=start.boot_id,
-        nonce=start.nonce,
-        head=head,
-        head_certificate=head.certificate,
-        view=certified_view,
-        is_normal=True,
-        wants=certified_view,
-        is_started=False,
-        quarantine=start.quarantine,
-        is_rejoining=False,
-        mark=NO_MARK,
-        view_changes=(None,) * n,
-        prepares=(None,) * n,
-        commits=(None,) * n,
-        waiting=(Waiting(),) * n,
-        proposal=None,
-        refused=NO_VIEW,
-        bad_relays=(),
-        new_view=None,
-        selected=None,
-        locked=None,
-        locked_content=None,
-        asked=Asked(),
-        certified=None,
-        fetching=None,
-        building=NO_VIEW,
-        is_build_paused=False,
-        has_transactions=start.has_transactions,
-        is_idle_over=False,
-        peers=_seed_peers(head),
-        guests=(),
-        timers=(Timer(),) * len(TIMERS),
-        is_view_timer_spent=False,
-        lost_leader=-1,
-        status_ms=start.now_ms,
-        is_status_due=False,
-    )
 
 
 def _seed_peers(head: HeadInfo) -> tuple[Peer, ...]:

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from chain.certificate import Certificate
 from chain.types import Hash, Height, View
-from chain.validators import ValidatorSet, compute_faults_max, compute_quorum
+from chain.validators import ValidatorSet, compute_faults_max, compute_quorum, find_index
 from consensus.config import Config
 from consensus.events import BlockContent, HeadInfo, TimerId
 from consensus.messages import (
@@ -29,6 +29,8 @@ ValueT = TypeVar("ValueT")
 
 NO_VIEW = View(-1)
 """Below every view: nothing was signed yet."""
+NO_MARK = (-1, -1, -1)
+"""Below every position: likewise."""
 GUESTS_MAX = 64
 """Guests that a state remembers; a further one is told nothing of its own accord, and answered all the same."""
 
@@ -271,3 +273,58 @@ class State(Struct, frozen=True, kw_only=True):
 
 
 TIMERS: tuple[TimerId, ...] = (TimerId.VIEW, TimerId.IDLE, TimerId.LEADER_LOST, TimerId.STATUS)
+
+
+def build_empty_state(
+    config: Config, head: HeadInfo, *, boot_id: bytes, nonce: bytes, has_transactions: bool, status_ms: int
+) -> State:
+    """Return the state of a node that knows the head and nothing else: at start, and of each new height (E5)."""
+    n = len(head.validators)
+    certified_view = View(head.certificate.view)
+    return State(
+        config=config,
+        own_index=_find_own_index(head, config),
+        boot_id=boot_id,
+        nonce=nonce,
+        head=head,
+        head_certificate=head.certificate,
+        view=certified_view,
+        is_normal=True,
+        wants=certified_view,
+        is_started=False,
+        quarantine=None,
+        is_rejoining=False,
+        mark=NO_MARK,
+        view_changes=(None,) * n,
+        prepares=(None,) * n,
+        commits=(None,) * n,
+        waiting=(Waiting(),) * n,
+        proposal=None,
+        refused=NO_VIEW,
+        bad_relays=(),
+        new_view=None,
+        selected=None,
+        locked=None,
+        locked_content=None,
+        asked=Asked(),
+        certified=None,
+        fetching=None,
+        building=NO_VIEW,
+        is_build_paused=False,
+        has_transactions=has_transactions,
+        is_idle_over=False,
+        peers=(Peer(),) * n,
+        guests=(),
+        timers=(Timer(),) * len(TIMERS),
+        is_view_timer_spent=False,
+        lost_leader=-1,
+        status_ms=status_ms,
+        is_status_due=False,
+    )
+
+
+def _find_own_index(head: HeadInfo, config: Config) -> int | None:
+    """Return my index in the set that votes now; None outside it, and where I do not know the version."""
+    if head.version not in config.versions:
+        return None
+    return find_index(head.validators, config.key)
