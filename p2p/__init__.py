@@ -1,4 +1,4 @@
-"""The network layer: frames between known validators over pinned TLS 1.3 (design 5).
+"""The network layer: frames between known peers over pinned TLS 1.3 (design 5).
 
 It carries opaque payloads and knows neither consensus nor contract. A composer gives it a table of frame
 kinds and a table of peers, and gets events; `p2p.mesh` is the place to begin. Only asyncio, ssl and what

@@ -11,7 +11,7 @@ class PeerUp:
     """Say that both lanes to a peer are open, to one process of it."""
 
     index: int
-    """Validator index, by its pinned key."""
+    """Number of the peer in this node's table (`PeerEntry.index`), by its pinned key."""
     boot_id: bytes
     """16 bytes, new at each start of the peer's process."""
     wire_version: int
@@ -25,7 +25,7 @@ class PeerDown:
     """Say that a lane to a peer is gone after PeerUp; the other lane may still carry frames."""
 
     index: int
-    """Validator index."""
+    """Number of the peer in this node's table (`PeerEntry.index`)."""
     cause: str
     """Why, for people."""
 
@@ -38,7 +38,7 @@ class FrameReceived:
     """
 
     index: int
-    """Validator index of the sender, by its pinned key."""
+    """Number of the sender in this node's table, by its pinned key."""
     kind: int
     """Number of its FrameKind."""
     payload: bytes
@@ -55,7 +55,7 @@ class ConnectionRefused:
     address: str
     """host:port of the other side."""
     index: int | None
-    """Its validator index where its key is known or it was dialled, else None."""
+    """Its number in this node's table where its key is known or it was dialled, else None."""
     reason: RefusalReason
     """Why."""
     text: str

@@ -94,7 +94,7 @@ class Link(asyncio.Protocol):
         shutdown_ms: int,
         dialled: tuple[int, Lane] | None,
     ) -> None:
-        """Prepare a connection; `dialled` is the validator index and lane to reach, None on the accepting
+        """Prepare a connection; `dialled` is the number of the peer and the lane to reach, None on the accepting
         side."""
         self.dialled = dialled
         self.host = ""

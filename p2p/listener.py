@@ -1,7 +1,7 @@
 """Listener: accepts connections and bounds how many of them may be without a complete handshake.
 
-It is used for validators here; observers get one of their own, with own bounds (pitfalls A10), and an owner
-of their own, so that neither can take the other's places.
+Only peers of the table get beyond the handshake here. Clients have a server of their own, with own bounds, so that
+neither can take the other's places (pitfalls A10).
 """
 
 import asyncio

@@ -1,6 +1,6 @@
-"""Mesh: connections to all known validators, two for each (`Lane`), and nothing else.
+"""Mesh: connections to all peers of the table, two for each (`Lane`), and nothing else.
 
-Between two validators the one with the smaller pin dials; pins do not depend on anybody's present peer
+Between two nodes the one with the smaller pin dials; pins do not depend on anybody's present peer
 table, so both sides agree even while one of them has not yet heard of a change. What is in a frame is not
 known here.
 
@@ -39,7 +39,7 @@ FRAME_COST_BYTES = 128
 
 
 class Mesh:
-    """Keep connections to all validators of the peer table, carry frames, and tell what happens."""
+    """Keep connections to all of the peer table, carry frames, and tell what happens."""
 
     def __init__(
         self,
@@ -141,9 +141,9 @@ class Mesh:
     # --- frames ---------------------------------------------------------------------------------------------
 
     def send(self, index: int, kind: int, payload: bytes) -> bool:
-        """Queue a frame for one validator, never waiting; return whether it was queued.
+        """Queue a frame for one peer, never waiting; return whether it was queued.
 
-        False: unknown validator, lane not connected, or its outbox full (counted; the newest frame is the one
+        False: unknown number, lane not connected, or its outbox full (counted; the newest frame is the one
         dropped). True does not mean that it will arrive: nothing may rely on that (consensus E8). Raises
         KeyError for an unknown kind and ValueError for a payload beyond its limit (caller's fault).
         """
@@ -153,7 +153,7 @@ class Mesh:
         return link is not None and link.send(frame)
 
     def broadcast(self, kind: int, payload: bytes) -> int:
-        """Queue a frame for every other validator, encoded once; return for how many. Raises as `send`
+        """Queue a frame for every peer, encoded once; return for how many. Raises as `send`
         does."""
         frame, lane = self._encode(kind, payload)
         count = 0
@@ -222,7 +222,7 @@ class Mesh:
         index, lane = link.dialled
         peer = self._peers.get(index)
         if peer is None or peer.entry.pin != link.pin:
-            text = f"unknown key: you answered for validator {index} with a certificate of pin {link.pin.hex()}"
+            text = f"unknown key: {link.address} answered with a certificate of pin {link.pin.hex()}"
             raise _refuse(RefusalReason.UNKNOWN_KEY, text)
         link.send_hello(self._config.build_hello(lane))
 
@@ -356,7 +356,7 @@ class Mesh:
                 lane.dial_task.cancel()
         for link in list(self._links):
             if link.pin == peer.entry.pin or (link.dialled is not None and link.dialled[0] == peer.entry.index):
-                link.finish(LinkDroppedError("the validator left the peer table"), is_orderly=True)
+                link.finish(LinkDroppedError("it left the peer table"), is_orderly=True)
 
     def _start_dialling(self, peer: Peer) -> None:
         if self._tasks is None or self._is_closing or self._own_pin > peer.entry.pin:

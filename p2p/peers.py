@@ -28,7 +28,7 @@ class PeerLane:
 
 
 class Peer:
-    """Hold one validator other than this node."""
+    """Hold one entry of the table, never this node's own."""
 
     __slots__ = ("entry", "is_up", "lanes")
 

@@ -45,7 +45,7 @@ class PeerStatistics:
     """Show one peer at one moment."""
 
     index: int
-    """Validator index."""
+    """Number of the peer in this node's table (`PeerEntry.index`)."""
     is_up: bool
     """Whether both lanes are established to one process."""
     boot_id: bytes | None
@@ -65,7 +65,7 @@ class MeshStatistics:
     """Show a mesh at one moment; counts since its start."""
 
     peers: tuple[PeerStatistics, ...]
-    """By validator index."""
+    """By number."""
     accepted: int
     """Connections accepted."""
     evicted: int
