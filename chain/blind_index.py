@@ -31,7 +31,7 @@ from nacl.exceptions import CryptoError
 
 from chain.codec import encode
 from chain.contract.call_base import Bytes32
-from chain.crypto import sha256
+from chain.crypto import GROUP_ORDER, sha256
 from chain.errors import InvariantViolation, ProofError
 from chain.types import Hash
 
@@ -40,7 +40,6 @@ Point = NewType("Point", bytes)
 Scalar = NewType("Scalar", bytes)
 """32 bytes, little-endian, 0 < n < L: a key or a share of one."""
 
-GROUP_ORDER: Final = 2**252 + 27742317777372353535851937790883648493
 THRESHOLD: Final = 2
 """Shares that are needed: the polynomials have the degree THRESHOLD - 1."""
 HOLDERS: Final = (1, 2, 3)

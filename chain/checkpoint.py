@@ -19,7 +19,9 @@ from typing import Final, Protocol
 
 import msgspec
 
+from chain.crypto import PUBLIC_KEY_BYTES, SIGNATURE_BYTES
 from chain.errors import DecodeError, ProofError
+from chain.history import HASH_BYTES, SIZE_MAX
 from chain.types import ChainId, Hash, PublicKey, Signature
 
 TYPE_ED25519: Final = 0x01
@@ -28,12 +30,8 @@ TYPE_COSIGNATURE: Final = 0x04
 """Timestamped Ed25519 cosignature, cosignature/v1."""
 
 KEY_ID_BYTES: Final = 4
-PUBLIC_KEY_BYTES: Final = 32
-SIGNATURE_BYTES: Final = 64
 TIMESTAMP_BYTES: Final = 8
-HASH_BYTES: Final = 32
 TIME_S_MAX: Final = 2**63 - 1
-SIZE_MAX: Final = 2**63 - 1
 ORIGIN_BYTES_MAX: Final = 255
 NAME_BYTES_MAX: Final = 255
 NOTE_BYTES_MAX: Final = 64 * 1024

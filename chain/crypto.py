@@ -20,6 +20,8 @@ from chain.types import ChainId, Hash, PublicKey, Signature
 SIGNATURE_BYTES = 64
 PUBLIC_KEY_BYTES = 32
 SEED_BYTES = 32
+GROUP_ORDER = 2**252 + 27742317777372353535851937790883648493
+"""Order of the prime-order subgroup of edwards25519."""
 
 
 def sha256(data: bytes) -> Hash:
@@ -70,13 +72,12 @@ _SELF_CHECK_SIGNATURE = bytes.fromhex(
     "92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da"
     "085ac1e43e15996e458f3613d0f11d8c387b2eaeb4302aeeb00d291612bb0c00"
 )
-_GROUP_ORDER = 2**252 + 27742317777372353535851937790883648493
 
 
 def self_check() -> list[str]:
     """Return the names of the edge cases that this machine's libsodium decides otherwise than the rule."""
     s = int.from_bytes(_SELF_CHECK_SIGNATURE[32:], "little")
-    malleable = _SELF_CHECK_SIGNATURE[:32] + (s + _GROUP_ORDER).to_bytes(32, "little")
+    malleable = _SELF_CHECK_SIGNATURE[:32] + (s + GROUP_ORDER).to_bytes(32, "little")
     identity_key = b"\x01" + bytes(31)
     small_order_signature = identity_key + bytes(32)
     non_canonical_key = bytes.fromhex("ee" + "ff" * 30 + "7f")

@@ -13,7 +13,6 @@ from msgspec.structs import replace
 from nacl import bindings
 
 from chain.blind_index import (
-    GROUP_ORDER,
     HOLDERS,
     Dealing,
     Point,
@@ -40,6 +39,7 @@ from chain.blind_index import (
     verify_evaluation,
     verify_rotation,
 )
+from chain.crypto import GROUP_ORDER
 from chain.errors import ProofError
 
 VECTORS = json.loads((Path(__file__).parent.parent / "vectors" / "blind_index.json").read_text())
