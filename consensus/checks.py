@@ -191,9 +191,11 @@ def require_proposal_content(state: State, message: Proposal) -> None:
 
 
 def _get_known_commits(state: State, certificate: Certificate) -> frozenset[VoteSignature]:
-    """Return the COMMITs on the head that were verified before, if the certificate is of their view."""
-    held = state.head_certificate
-    return frozenset(held.votes if certificate.view == held.view else ())
+    """Return the COMMITs of this view on the head that were verified before, here or in a VIEW-CHANGE that is held."""
+    carried = (item.certificate for item in state.view_changes if item is not None)
+    return frozenset(
+        vote for held in (state.head_certificate, *carried) if held.view == certificate.view for vote in held.votes
+    )
 
 
 def _get_known_prepares(state: State, prepared: Prepared) -> frozenset[VoteSignature]:

@@ -4,6 +4,7 @@ from itertools import combinations
 
 from msgspec.structs import replace
 
+from chain.certificate import Certificate
 from chain.types import Hash, View
 from consensus.core import step
 from consensus.effects import Note
@@ -113,6 +114,30 @@ def test_whole_round_of_view_changes_from_one_honest_peer_is_verified() -> None:
         state, _ = step(state, Received(LIAR, message, 1_000, EPOCH_MS))
     assert list(state.view_changes[1:]) == messages
     assert len(checked) == len(messages) + len(votes)
+
+
+def test_older_certificate_of_the_head_costs_once_however_many_carry_it() -> None:
+    """This node met C(head) of a higher view than the others, whose VIEW-CHANGEs carry theirs."""
+    cluster = Cluster(13, liars=range(1, 13))
+    state, checked = count_verified(cluster.state(0))
+    block = cluster.block(0, 1, b"any").block_hash
+    certificates = [
+        Certificate(
+            height=1,
+            view=view,
+            block_hash=block,
+            votes=tuple((name, cluster.vote(Commit, name, name, 1, view, block).signature) for name in range(9)),
+        )
+        for view in (0, 1)
+    ]
+    head = replace(state.head, certificate=certificates[1])
+    state = replace(state, head=head, head_certificate=certificates[1], view=View(1), wants=View(1))
+    older = replace(state, head_certificate=certificates[0])
+    messages = [cluster.view_change(name, name, older, 2) for name in range(1, 13)]
+    for message in messages:
+        state, _ = step(state, Received(LIAR, message, 1_000, EPOCH_MS))
+    assert list(state.view_changes[1:]) == messages
+    assert len(checked) == len(messages) + 9
 
 
 def test_late_commit_and_an_invalid_new_view_are_counted_like_the_rest() -> None:
