@@ -52,7 +52,7 @@ class Parameters(Struct, frozen=True, array_like=True, forbid_unknown_fields=Tru
     request_timeout_ms: Annotated[int, Meta(ge=100, le=600_000)] = 4_000
     """T_req: a transaction that a leader leaves out this long is complained about."""
     drain_max: Annotated[int, Meta(ge=1, le=10_000)] = 200
-    """Queued entries and exits, and due deadlines, handled in one block."""
+    """Queued entries and exits, and due deadlines, of one plan handled in one block."""
 
 
 class Organisation(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
