@@ -56,14 +56,14 @@ class Vault:
             row = self._database.execute("SELECT organisation FROM owner").fetchone()
             self.organisation = str(row[0])
             """Name of the organisation whose vault it is."""
+            # What a crash left behind after its change was complete.
+            self._wipe_journal()
         except sqlite3.DatabaseError as error:
             self._database.close()
-            raise ConfigError(field=str(path), reason="is no vault") from error
-        except ConfigError:
+            raise ConfigError(field=str(path), reason=f"cannot be read as a vault: {error}") from error
+        except (ConfigError, StoreError):
             self._database.close()
             raise
-        # What a crash left behind after its change was complete.
-        self._wipe_journal()
 
     def __enter__(self) -> "Vault":
         return self
@@ -87,6 +87,14 @@ class Vault:
     def list_names(self) -> list[tuple[bytes, str]]:
         """Return (member, name) of everything in the vault, in order."""
         return [(bytes(row[0]), str(row[1])) for row in self._read("SELECT member, name FROM secret ORDER BY 1, 2")]
+
+    def knows(self, member: bytes) -> bool:
+        """Tell whether anything of a member is or was in the vault."""
+        found = self._read(
+            "SELECT EXISTS (SELECT 1 FROM secret WHERE member = ?1) OR EXISTS (SELECT 1 FROM erased WHERE member = ?1)",
+            (member,),
+        )
+        return bool(found.fetchone()[0])
 
     def list_erased(self) -> list[tuple[bytes, int]]:
         """Return (member, scope) of everybody who was erased here, in order."""
@@ -142,27 +150,39 @@ class Vault:
     @contextmanager
     def _change(self) -> Iterator[None]:
         """Run one transaction: durable when it is left, undone by any error; no old page stays beside the file."""
+        with self._lock():
+            yield
+        self._wipe_journal()
+
+    @contextmanager
+    def _lock(self) -> Iterator[None]:
+        """Be the only process that writes; what was written is kept when this is left, and undone by any error."""
         self._read("BEGIN IMMEDIATE")
         try:
             yield
-        except BaseException:
-            self._read("ROLLBACK")
-            raise
-        self._read("COMMIT")
-        self._wipe_journal()
+            self._read("COMMIT")
+        finally:
+            if self._database.in_transaction:
+                self._read("ROLLBACK")
 
     def _wipe_journal(self) -> None:
-        """Overwrite the journal of the last change, whose header SQLite has cleared: it would bring back old pages."""
-        try:
-            descriptor = os.open(self._journal, os.O_RDWR | os.O_CLOEXEC)
-        except FileNotFoundError:
-            return
-        try:
-            size = os.fstat(descriptor).st_size
-            write_all(descriptor, bytes(size))
-            sync_all(descriptor)
-        finally:
-            os.close(descriptor)
+        """Overwrite the journal of the last change, whose header SQLite has cleared: it would bring back old pages.
+
+        Under the lock: without it this could be the journal of another process, which needs it to undo its change.
+        """
+        with self._lock():
+            try:
+                descriptor = os.open(self._journal, os.O_RDWR | os.O_CLOEXEC)
+            except FileNotFoundError:
+                return
+            except OSError as error:
+                raise StoreError(f"the vault {self._path}: its journal cannot be wiped: {error.strerror}") from error
+            try:
+                size = os.fstat(descriptor).st_size
+                write_all(descriptor, bytes(size))
+                sync_all(descriptor)
+            finally:
+                os.close(descriptor)
 
 
 def create_vault(path: Path, *, organisation: str) -> None:

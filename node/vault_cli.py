@@ -164,8 +164,11 @@ def erase(
         signing_key = None if key is None else load_key(key, kind=KeyKind.SIGNING)
         parsed = [_parse_hash("MEMBERS", member) for member in members]
         with Vault(path) as vault:
+            unknown = [member for member in parsed if not vault.knows(member)]
             count = vault.erase(parsed, scope=number)
     typer.echo(f"deleted {count} secrets of {len(parsed)} members", err=True)
+    for member in unknown:
+        typer.echo(f"nothing of {member.hex()} was ever in this vault: is it the right pseudonym?", err=True)
     items = tuple(ErasureReceiptItem(member=member, scope=number) for member in parsed)
     receipt = ErasureReceipt(items=items)
     if signing_key is None:

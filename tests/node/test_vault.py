@@ -9,7 +9,7 @@ import typer
 from typer.testing import CliRunner
 
 from chain.contract.member_calls import ErasureReceipt
-from chain.errors import ConfigError
+from chain.errors import ConfigError, StoreError
 from node.cli_keys import EXIT_CONFIG
 from node.cli_tx import read_call
 from node.profile import Field, Group, derive_group_key, generate_secret, seal_profile
@@ -122,6 +122,25 @@ def test_a_change_that_a_crash_cut_off_is_undone_and_its_journal_is_wiped(path: 
     assert b"p" * 32 not in path.with_name("bank.vault-journal").read_bytes()
 
 
+def test_who_opens_the_vault_meanwhile_leaves_the_journal_of_a_change_that_may_be_undone(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Vault(path) as vault:
+        for number in range(20):
+            vault.put(ANN, f"profile-{number}", bytes(2_000))
+    changing = sqlite3.connect(path, isolation_level=None)
+    changing.execute("BEGIN IMMEDIATE")
+    changing.execute("DELETE FROM secret")
+    monkeypatch.setattr("node.vault.BUSY_SECONDS", 0.05)
+    with pytest.raises(StoreError, match="locked"):
+        Vault(path)
+    changing.execute("ROLLBACK")
+    assert changing.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    changing.close()
+    with Vault(path) as vault:
+        assert len(vault.list_names()) == 20
+
+
 @pytest.mark.parametrize(
     ("member", "name", "value"),
     [(b"short", "n", b""), (ANN, "", b""), (ANN, "n" * 65, b""), (ANN, "naïve", b""), (ANN, "n", bytes(4_097))],
@@ -172,6 +191,16 @@ def test_the_command_keeps_opens_and_erases_with_a_receipt(path: Path, tmp_path:
     assert "erased (profile)" in run("list", path)
     assert "not in the vault" in run(*opened, "00" * 32, code=EXIT_CONFIG)
     assert "was erased here" in run("put", path, ANN.hex(), "profile-key", "--from", key_file, code=EXIT_CONFIG)
+
+
+def test_erasing_somebody_of_whom_nothing_was_kept_says_so(path: Path) -> None:
+    with Vault(path) as vault:
+        vault.put(ANN, "profile-key", b"p")
+    said = run("erase", path, ANN.hex(), BEN.hex())
+    assert "deleted 1 secrets of 2 members" in said
+    assert f"nothing of {BEN.hex()} was ever in this vault" in said
+    assert f"nothing of {ANN.hex()}" not in said
+    assert "was ever" not in run("erase", path, BEN.hex())
 
 
 def test_the_command_names_what_was_given_wrong(tmp_path: Path) -> None:
