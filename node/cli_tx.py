@@ -12,7 +12,7 @@ from rich.table import Table
 
 from chain.catalogue import get_entries
 from chain.contract.calls import Call
-from chain.errors import ConfigError, GongjiError
+from chain.errors import ConfigError, GongjiError, StoreError
 from chain.transaction import decode_transaction
 from explorer.parse_call import describe_calls, parse_call
 from explorer.problems import ProblemError
@@ -49,7 +49,7 @@ def open_client(urls: list[str], *, access_key: str = "") -> Iterator[Client]:
         # What was given is no configuration: the field and the reason say it all.
         typer.echo(f"error: {error.values['field']}: {error.values['reason']}", err=True)
         raise typer.Exit(EXIT_INPUT) from error
-    except GongjiError as error:
+    except (GongjiError, StoreError) as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(EXIT_INPUT) from error
 

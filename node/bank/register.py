@@ -12,9 +12,9 @@ from typing import Final
 
 from msgspec import Struct
 
-from chain.errors import ConfigError
+from chain.errors import ConfigError, StoreError
 from node.bank.entries import Party
-from node.files import SECRET_MODE
+from node.files import create_file
 
 _FORMAT: Final = 1
 _SCHEMA: Final = """
@@ -58,34 +58,50 @@ class Register:
     """The opened register."""
 
     def __init__(self, path: Path) -> None:
-        """Open the file, or make it; raise `ConfigError` where it is something else."""
+        """Open the file, or make it; raise `ConfigError` where it is something else.
+
+        Every other method raises `StoreError` where the file cannot be read or written.
+        """
         self._path = path
         if not path.exists():
-            path.touch(mode=SECRET_MODE)
+            create_file(path, b"")
+        self._database = sqlite3.connect(path, isolation_level=None)
         try:
-            self._database = sqlite3.connect(path, isolation_level=None)
             self._database.execute("PRAGMA synchronous = FULL")
             (version,) = self._database.execute("PRAGMA user_version").fetchone()
             if version == 0:
                 self._database.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version = {_FORMAT}; COMMIT;")
             elif version != _FORMAT:
                 raise ConfigError(field=str(path), reason=f"has format {version}, not {_FORMAT}")
-        except sqlite3.DatabaseError as error:
+        except sqlite3.Error as error:
+            self._database.close()
             raise ConfigError(field=str(path), reason=f"is no register: {error}") from error
+        except ConfigError:
+            self._database.close()
+            raise
 
     def close(self) -> None:
         """Close the file."""
         self._database.close()
 
     @contextmanager
-    def _write(self) -> Iterator[sqlite3.Connection]:
-        self._database.execute("BEGIN IMMEDIATE")
+    def _use(self) -> Iterator[sqlite3.Connection]:
         try:
             yield self._database
-        except BaseException:
-            self._database.execute("ROLLBACK")
-            raise
-        self._database.execute("COMMIT")
+        except sqlite3.Error as error:
+            raise StoreError(f"the register {self._path}: {error}") from error
+
+    @contextmanager
+    def _write(self) -> Iterator[sqlite3.Connection]:
+        """Run one transaction: durable when it is left, undone by any error."""
+        with self._use() as database:
+            database.execute("BEGIN IMMEDIATE")
+            try:
+                yield database
+                database.execute("COMMIT")
+            finally:
+                if database.in_transaction:
+                    database.execute("ROLLBACK")
 
     # --- payees ---
 
@@ -99,7 +115,8 @@ class Register:
 
     def find_payee(self, token: bytes) -> Party | None:
         """Return whose account a token is."""
-        row = self._database.execute("SELECT name, account, agent FROM payee WHERE token = ?", (token,)).fetchone()
+        with self._use() as database:
+            row = database.execute("SELECT name, account, agent FROM payee WHERE token = ?", (token,)).fetchone()
         return None if row is None else Party(*row)
 
     # --- payers ---
@@ -125,19 +142,21 @@ class Register:
 
     def find_payer(self, custody: str, booking_day: int, ref_token: bytes) -> Party | None:
         """Return who paid a transfer."""
-        row = self._database.execute(
-            "SELECT name, account, agent FROM incoming WHERE custody = ? AND booking_day = ? AND ref_token = ?",
-            (custody, booking_day, ref_token),
-        ).fetchone()
+        with self._use() as database:
+            row = database.execute(
+                "SELECT name, account, agent FROM incoming WHERE custody = ? AND booking_day = ? AND ref_token = ?",
+                (custody, booking_day, ref_token),
+            ).fetchone()
         return None if row is None else Party(*row)
 
     def list_payers(self, custody: str, deposit_code: int) -> list[Party]:
         """Return the different accounts from which somebody paid under a deposit code."""
-        rows = self._database.execute(
-            "SELECT DISTINCT name, account, agent FROM incoming WHERE custody = ? AND deposit_code = ?"
-            " ORDER BY account, name, agent",
-            (custody, deposit_code),
-        )
+        with self._use() as database:
+            rows = database.execute(
+                "SELECT DISTINCT name, account, agent FROM incoming WHERE custody = ? AND deposit_code = ?"
+                " ORDER BY account, name, agent",
+                (custody, deposit_code),
+            ).fetchall()
         return [Party(*row) for row in rows]
 
     # --- payments ---
@@ -162,9 +181,10 @@ class Register:
 
     def find_sent(self, prefix: bytes) -> Sent | None:
         """Return the newest attempt at an instruction, by the first bytes of its id."""
-        row = self._database.execute(
-            "SELECT instruction, attempt, custody, amount, message FROM sent WHERE prefix = ?"
-            " ORDER BY attempt DESC LIMIT 1",
-            (prefix,),
-        ).fetchone()
+        with self._use() as database:
+            row = database.execute(
+                "SELECT instruction, attempt, custody, amount, message FROM sent WHERE prefix = ?"
+                " ORDER BY attempt DESC LIMIT 1",
+                (prefix,),
+            ).fetchone()
         return None if row is None else Sent(*row)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from chain.crypto import sha256
-from chain.errors import ConfigError
+from chain.errors import ConfigError, StoreError
 from node.bank.desk import CONFIG_NAME, KEY_NAME, REGISTER_NAME, Desk, create_desk
 from node.bank.end_to_end import PREFIX_BYTES
 from node.bank.entries import Party
@@ -108,6 +108,22 @@ def test_a_register_of_another_format_is_refused(tmp_path: Path) -> None:
 def test_a_failed_write_leaves_nothing_behind(tmp_path: Path) -> None:
     register = Register(tmp_path / "register.db")
     good = (bytes(32), Party(name="A", account="1", agent=""))
-    with pytest.raises(sqlite3.IntegrityError, match=r"NOT NULL"):
+    with pytest.raises(StoreError, match=r"NOT NULL"):
         register.put_payees([good, (bytes(31), Party(name=None, account="1", agent=""))])  # type: ignore[arg-type]
     assert register.find_payee(bytes(32)) is None
+
+
+def test_a_register_that_another_process_writes_is_told_by_its_file(tmp_path: Path) -> None:
+    path = tmp_path / "register.db"
+    register = Register(path)
+    register._database.execute("PRAGMA busy_timeout = 0").fetchall()
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    with pytest.raises(StoreError, match=r"register\.db: database is locked"):
+        register.put_sent(PREFIX_BYTES, [])
+    with pytest.raises(StoreError, match=r"register\.db: database is locked"):
+        register.find_payee(bytes(32))
+    other.execute("ROLLBACK")
+    other.close()
+    assert register.find_payee(bytes(32)) is None
+    register.close()
