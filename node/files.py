@@ -15,10 +15,15 @@ DIRECTORY_MODE = 0o700
 
 
 def create_directory(path: Path) -> None:
-    """Create a directory durably, its parents included, for its owner only; an existing one is left as it
-    is."""
-    missing = [folder for folder in (path, *path.parents) if not folder.exists()]
-    path.mkdir(mode=DIRECTORY_MODE, parents=True, exist_ok=True)
+    """Create a directory durably, its parents included, for its owner only; an existing one is left as it is.
+
+    Raises `ConfigError` where it cannot be made.
+    """
+    try:
+        missing = [folder for folder in (path, *path.parents) if not folder.exists()]
+        path.mkdir(mode=DIRECTORY_MODE, parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(field=str(path), reason=f"cannot be made a folder: {error.strerror}") from error
     for folder in missing:
         sync_directory(folder.parent)
 

@@ -79,3 +79,9 @@ def test_s9_names_of_new_folders_are_synced(tmp_path: Path, monkeypatch: pytest.
     synced.clear()
     create_directory(tmp_path / "a" / "b")
     assert synced == []
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(ConfigError, match="file/folder, reason=cannot be made a folder: Not a directory"):
+        create_directory(tmp_path / "file" / "folder")
