@@ -38,7 +38,8 @@ def rejoin(
             raise ConfigError(field=OPTION, reason="is missing. " + WORDS.replace("\n", " "))
         loaded = load_config(config)
         key = load_key(Path(loaded.keys.validator), kind=KeyKind.VALIDATOR)
-    with open_client([f"http://{loaded.listen.api}"]) as client:
+    hint = "this is for a node that runs: start it first"
+    with open_client([f"http://{loaded.listen.api}"], hint=hint) as client:
         mode = read_text(client.get("/v1/consensus"), "mode")
         if mode != "quarantine":
             typer.echo(f"error: this node is in mode {mode}, not in quarantine: there is nothing to end", err=True)

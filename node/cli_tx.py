@@ -12,16 +12,16 @@ from rich.table import Table
 
 from chain.catalogue import get_entries
 from chain.contract.calls import Call
-from chain.errors import ConfigError, GongjiError, StoreError
-from chain.transaction import decode_transaction
+from chain.errors import ConfigError, DecodeError, GongjiError, StoreError
+from chain.transaction import TRANSACTION_BYTES_MAX, Transaction, decode_transaction
 from explorer.parse_call import describe_calls, parse_call
 from explorer.problems import ProblemError
 from explorer.represent import represent_fields
 from node.client import Client
-from node.client_errors import ClientError
+from node.client_errors import ClientError, NodeUnreachable
 from node.client_wire import JsonObject, TransactionResult
 from node.demo.answers import read_int, read_list, read_object, read_text
-from node.files import PUBLIC_MODE, create_file
+from node.files import PUBLIC_MODE, create_file, read_file
 from node.keys import KeyKind, load_key
 
 EXIT_FAILED = 1
@@ -29,19 +29,31 @@ EXIT_INPUT = 2
 EXIT_PENDING = 75
 """EX_TEMPFAIL: not final yet; asking or sending again is safe."""
 
+_ADVICE = {
+    "unknown": "this node has not seen it, or has forgotten that it expired: ask another (--url), "
+    "or send the same signed bytes again, which is always safe",
+    "received": "not final yet: ask again with gongji tx get, --wait 30 waits for it",
+    "pending": "not final yet: ask again with gongji tx get, --wait 30 waits for it",
+}
+"""What to do about a transaction that is not on the chain and was not refused, by its status."""
+
 tx_app = typer.Typer(no_args_is_help=True, help="Build, submit and look at transactions.")
 
 Urls = Annotated[list[str], typer.Option("--url", help="Base URL of a node; give it again for others to turn to.")]
 Wait = Annotated[float, typer.Option(min=0, max=300, help="Seconds to wait for the result.")]
 DEFAULT_URLS = ["http://127.0.0.1:8400"]
+URL_HINT = "does it run? --url names another node"
 
 
 @contextmanager
-def open_client(urls: list[str], *, access_key: str = "") -> Iterator[Client]:
-    """Open a client; turn its errors into one line and an exit code."""
+def open_client(urls: list[str], *, access_key: str = "", hint: str = URL_HINT) -> Iterator[Client]:
+    """Open a client; turn its errors into one line and an exit code. `hint` says what to do where no node answers."""
     try:
         with Client(urls, access_key=access_key) as client:
             yield client
+    except NodeUnreachable as error:
+        typer.echo(f"error: {error} ({hint})", err=True)
+        raise typer.Exit(EXIT_FAILED) from error
     except ClientError as error:
         typer.echo(f"error: {error}", err=True)
         raise typer.Exit(EXIT_FAILED) from error
@@ -80,7 +92,7 @@ def read_call(text: str) -> Call:
     try:
         return parse_call(value, pointer="CALL")
     except ProblemError as error:
-        reason = "; ".join(f"{item.pointer}: {item.detail}" for item in error.errors)
+        reason = "; ".join(f"{item.pointer.removeprefix('CALL/')}: {item.detail}" for item in error.errors)
         raise ConfigError(field="CALL", reason=reason) from error
 
 
@@ -140,9 +152,17 @@ def submit(
 ) -> None:
     """Send a signed transaction and wait for its result; sending the same file again is always safe."""
     with open_client(urls) as client:
-        transaction = decode_transaction(path.read_bytes())
-        result = client.submit(transaction, wait_s=wait)
+        result = client.submit(_read_transaction(path), wait_s=wait)
     finish(result)
+
+
+def _read_transaction(path: Path) -> Transaction:
+    raw = read_file(path, bytes_max=TRANSACTION_BYTES_MAX)
+    try:
+        return decode_transaction(raw)
+    except DecodeError as error:
+        reason = f"holds no signed transaction as `gongji tx sign --output` writes it: {error.values['reason']}"
+        raise ConfigError(field=str(path), reason=reason) from error
 
 
 @tx_app.command("get")
@@ -152,15 +172,20 @@ def get(
     urls: Urls = DEFAULT_URLS,
 ) -> None:
     """Show what became of a transaction."""
-    try:
-        key = bytes.fromhex(tx_id)
-    except ValueError as error:
-        raise typer.BadParameter("not hex") from error
-    if len(key) != 32:
-        raise typer.BadParameter("an id has 64 hex digits")
     with open_client(urls) as client:
-        result = client.get_status(key, wait_s=wait)
+        result = client.get_status(parse_id(tx_id, field="TX_ID"), wait_s=wait)
     finish(result)
+
+
+def parse_id(text: str, *, field: str) -> bytes:
+    """Return the 32 bytes of an id or a hash given in hex; raise `ConfigError` naming `field`."""
+    try:
+        value = bytes.fromhex(text)
+    except ValueError as error:
+        raise ConfigError(field=field, reason="is not hex: 64 hex digits are needed") from error
+    if len(value) != 32:
+        raise ConfigError(field=field, reason=f"must have 64 hex digits, not {2 * len(value)}")
+    return value
 
 
 def finish(result: TransactionResult) -> None:
@@ -171,6 +196,8 @@ def finish(result: TransactionResult) -> None:
     titles = {entry.code: entry.title_en for entry in get_entries()}
     if result.code in titles:
         typer.echo(f"{result.outcome or result.status}: {result.code}: {titles[result.code]}", err=True)
+    elif result.status in _ADVICE:
+        typer.echo(f"{result.status}: {_ADVICE[result.status]}", err=True)
     raise typer.Exit(EXIT_FAILED if result.is_final else EXIT_PENDING)
 
 
@@ -185,7 +212,7 @@ def show_status(urls: Annotated[list[str] | None, typer.Argument(help="Base URLs
         try:
             with Client(url) as client:
                 *cells, reason = describe_consensus(client.get("/v1/consensus"))
-        except ClientError as error:
+        except (ClientError, ConfigError) as error:
             is_any_down = True
             cells, reason = ["-"] * 6, str(error)
         # The scheme says nothing, and the line has to fit into eighty columns.

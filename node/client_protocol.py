@@ -9,12 +9,13 @@ Submitting)."""
 import secrets
 from base64 import b64encode
 from collections.abc import Generator, Mapping, Sequence
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from msgspec import Struct, json
 
 from chain.contract.calls import Call
 from chain.crypto import SigningKey, sha256
+from chain.errors import ConfigError
 from chain.transaction import Transaction, build_transaction
 from chain.types import ChainId, Hash
 from node.client_errors import AnswerOverdue, ClientError, NodeBusy, NodeUnreachable
@@ -78,10 +79,13 @@ class Session:
     def __init__(self, urls: Sequence[str], *, access_key: str = "") -> None:
         """Take the base URLs of one or more nodes; the first is asked as long as it answers.
 
+        Raises `ConfigError` naming what is no URL of a node.
         `access_key` opens what is not public (explorer/access.py); it goes to each of these nodes, in a header.
         """
         if not urls:
             raise ValueError("a client needs the URL of at least one node")
+        for url in urls:
+            _validate_url(url)
         self.urls = tuple(url.rstrip("/") for url in urls)
         self.headers: Mapping[str, str] = {"Authorization": f"Bearer {access_key}"} if access_key else {}
         self.chain_id: ChainId | None = None
@@ -106,6 +110,16 @@ class Session:
             self.ledger_time_ms = max(self.ledger_time_ms, parse_time_ms(time_text))
         if height_text and height_text.isdecimal():
             self.ledger_height = max(self.ledger_height, int(height_text))
+
+
+def _validate_url(url: str) -> None:
+    try:
+        parts = urlsplit(url)
+        is_url = parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        is_url = False
+    if not is_url:
+        raise ConfigError(field="url", reason=f"{url!r} is no address of a node: http://HOST:PORT is needed")
 
 
 def exchange(

@@ -12,7 +12,6 @@ from enum import Enum
 from pathlib import Path
 from typing import Annotated
 
-import msgspec
 import typer
 
 from chain.contract.member_calls import ErasureReceipt, ErasureReceiptItem
@@ -20,7 +19,7 @@ from chain.contract.person_tables import ERASE_ALL, ERASE_PROFILE
 from chain.errors import ConfigError, DecodeError, ProofError
 from chain.types import Hash
 from node.cli_keys import EXIT_CONFIG, report_errors
-from node.cli_tx import DEFAULT_URLS, EXIT_PENDING, Urls, Wait, open_client, render_call
+from node.cli_tx import DEFAULT_URLS, Urls, Wait, finish, open_client, parse_id, render_call
 from node.files import create_file, read_file
 from node.identities import validate_name
 from node.keys import KeyKind, load_key, load_secret
@@ -73,7 +72,7 @@ def put(
     Example: gongji vault put bank.vault 3f..a0 profile-key --from key.hex
     """
     with report_errors(), Vault(path) as vault:
-        vault.put(_parse_hash("MEMBER", member), name, load_secret(source))
+        vault.put(parse_id(member, field="MEMBER"), name, load_secret(source))
     typer.echo(f"kept {name}")
 
 
@@ -89,7 +88,7 @@ def get(
     Example: gongji vault get bank.vault 3f..a0 profile-key --output key.hex
     """
     with report_errors(), Vault(path) as vault:
-        create_file(output, _require(vault, _parse_hash("MEMBER", member), name).hex().encode() + b"\n")
+        create_file(output, _require(vault, parse_id(member, field="MEMBER"), name).hex().encode() + b"\n")
     typer.echo(f"wrote {output}")
 
 
@@ -113,7 +112,7 @@ def delete(path: VaultPath, member: Member, name: Name) -> None:
     Example: gongji vault delete bank.vault 3f..a0 profile-key
     """
     with report_errors(), Vault(path) as vault:
-        if not vault.delete(_parse_hash("MEMBER", member), name):
+        if not vault.delete(parse_id(member, field="MEMBER"), name):
             raise ConfigError(field=name, reason="is not in the vault")
     typer.echo(f"deleted {name}")
 
@@ -131,10 +130,10 @@ def open_blob(
     Example: gongji vault open bank.vault 3f..a0 --group bank --blob blob.bin --root 77..e1
     """
     with report_errors(), Vault(path) as vault:
-        key = _require(vault, _parse_hash("MEMBER", member), PROFILE_KEY)
+        key = _require(vault, parse_id(member, field="MEMBER"), PROFILE_KEY)
         content = read_file(blob, bytes_max=BLOB_BYTES_MAX)
         try:
-            found = open_profile(content, group=group, key=key, root=Hash(_parse_hash("--root", root)))
+            found = open_profile(content, group=group, key=key, root=Hash(parse_id(root, field="--root")))
         except (ProofError, DecodeError) as error:
             typer.echo(f"error: {error}", err=True)
             raise typer.Exit(EXIT_CONFIG) from error
@@ -162,7 +161,7 @@ def erase(
     number = ERASE_ALL if scope is Scope.ALL else ERASE_PROFILE
     with report_errors():
         signing_key = None if key is None else load_key(key, kind=KeyKind.SIGNING)
-        parsed = [_parse_hash("MEMBERS", member) for member in members]
+        parsed = [parse_id(member, field="MEMBERS") for member in members]
         with Vault(path) as vault:
             unknown = [member for member in parsed if not vault.knows(member)]
             count = vault.erase(parsed, scope=number)
@@ -176,9 +175,7 @@ def erase(
         return
     with open_client(urls) as client:
         result = client.submit(client.build(receipt, signing_key), wait_s=wait)
-    typer.echo(msgspec.json.format(msgspec.json.encode(result), indent=2).decode())
-    if not result.is_success:
-        raise typer.Exit(1 if result.is_final else EXIT_PENDING)
+    finish(result)
 
 
 def _require(vault: Vault, member: bytes, name: str) -> bytes:
@@ -186,13 +183,3 @@ def _require(vault: Vault, member: bytes, name: str) -> bytes:
     if secret is None:
         raise ConfigError(field=name, reason="is not in the vault")
     return secret
-
-
-def _parse_hash(field: str, text: str) -> bytes:
-    try:
-        value = bytes.fromhex(text)
-    except ValueError as error:
-        raise ConfigError(field=field, reason="is not hex") from error
-    if len(value) != 32:
-        raise ConfigError(field=field, reason="must have 64 hex digits")
-    return value

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from chain.errors import ConfigError
 from node.cli import app
-from node.cli_tx import EXIT_FAILED, EXIT_INPUT, describe_consensus, finish, open_client
+from node.cli_tx import EXIT_FAILED, EXIT_INPUT, EXIT_PENDING, describe_consensus, finish, open_client
 from node.client_wire import JsonObject, TransactionResult
 from node.devnet import (
     DAY_WALL_MS,
@@ -97,9 +97,9 @@ def test_a_failed_transaction_is_told_in_words_too(capsys: pytest.CaptureFixture
     ("call", "told"),
     [
         ("[", "not JSON"),
-        ('{"name": "member_vanish"}', "CALL/name: must be the name of a call"),
-        ('{"name": "member_leave"}', "CALL/member: is missing"),
-        ('{"name": "member_leave", "member": "AA==", "pool": 1}', "CALL/pool: there is no such field; CALL/member"),
+        ('{"name": "member_vanish"}', "error: CALL: name: must be the name of a call"),
+        ('{"name": "member_leave"}', "error: CALL: member: is missing"),
+        ('{"name": "member_leave", "member": "AA==", "pool": 1}', "CALL: pool: there is no such field; member: must"),
         ("@no-such-file.json", "No such file"),
     ],
 )
@@ -139,8 +139,46 @@ def test_tx_calls_shows_every_call_with_its_fields() -> None:
 
 
 def test_tx_get_refuses_what_is_no_id() -> None:
-    assert runner.invoke(app, ["tx", "get", "xyz"]).exit_code == 2
-    assert runner.invoke(app, ["tx", "get", "abcd"]).exit_code == 2
+    for tx_id, told in (("xyz", "TX_ID: is not hex"), ("abcd", "TX_ID: must have 64 hex digits, not 4")):
+        result = runner.invoke(app, ["tx", "get", tx_id])
+        assert (result.exit_code, told in result.output) == (EXIT_INPUT, True), result.output
+
+
+@pytest.mark.parametrize(
+    ("status", "told"),
+    [("unknown", "unknown: this node has not seen it"), ("pending", "pending: not final yet: ask again")],
+)
+def test_what_is_not_final_is_told_in_words_with_what_to_do(
+    capsys: pytest.CaptureFixture[str], status: str, told: str
+) -> None:
+    with pytest.raises(typer.Exit) as ended:
+        finish(TransactionResult(tx_id="00" * 32, status=status))
+    assert ended.value.exit_code == EXIT_PENDING
+    assert told in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("url", ["127.0.0.1:8400", "node", "ftp://node", "http://", "http://node:99999999"])
+def test_what_is_no_address_of_a_node_is_named_and_not_tried(url: str) -> None:
+    asked = runner.invoke(app, ["tx", "get", "00" * 32, "--url", url])
+    assert (asked.exit_code, asked.output.count("\n")) == (EXIT_INPUT, 1)
+    assert f"{url!r} is no address of a node: http://HOST:PORT is needed" in asked.output
+    shown = runner.invoke(app, ["status", url], env={"COLUMNS": "300"})
+    assert (shown.exit_code, "http://HOST:PORT is needed" in shown.output) == (EXIT_FAILED, True)
+
+
+def test_a_node_that_does_not_answer_is_told_with_how_to_name_another() -> None:
+    asked = runner.invoke(app, ["tx", "get", "00" * 32, "--url", "http://127.0.0.1:9"])
+    assert asked.exit_code == EXIT_FAILED
+    assert "127.0.0.1:9" in asked.output
+    assert "--url names another node" in asked.output
+
+
+def test_tx_submit_names_a_file_that_holds_no_transaction(tmp_path: Path) -> None:
+    path = tmp_path / "leave.tx"
+    path.write_bytes(b"# not signed at all")
+    result = runner.invoke(app, ["tx", "submit", str(path)])
+    assert (result.exit_code, result.output.count("\n")) == (EXIT_INPUT, 1)
+    assert f"error: {path}: holds no signed transaction" in result.output
 
 
 def test_the_demo_clock_runs_a_day_in_seven_tenths_of_a_second_between_two_real_times() -> None:
