@@ -189,10 +189,15 @@ def represent_integer(name: str, value: int, *, subject: str) -> object:
         return format_time(value)
     if name in {"outcome", "code"}:
         return get_code(value)
-    names = ENUM_FIELDS.get(name)
-    if names is None and name in STATUS_FIELDS:
-        names = _SUBJECT_ENUMS.get((subject.partition("_")[0], name))
-    return value if names is None else get_name(names, value)
+    names = get_names(name, subject=subject)
+    return get_name(names, value) if names else value
+
+
+def get_names(name: str, *, subject: str) -> tuple[str, ...]:
+    """Return the words of an integer field, by its name and whose it is; none where it is no enum."""
+    if name in STATUS_FIELDS:
+        return _SUBJECT_ENUMS.get((subject.partition("_")[0], name), ())
+    return ENUM_FIELDS.get(name, ())
 
 
 def is_classified(name: str, *, subject: str) -> bool:

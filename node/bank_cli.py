@@ -18,14 +18,12 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated, Final
 
-import msgspec
 import typer
 
 from chain.contract.calls import Call
 from chain.contract.money_calls import StatementPost
 from chain.errors import ConfigError
 from chain.transaction import get_call_name
-from explorer.represent import represent_fields
 from node.bank.amounts import format_fen
 from node.bank.answers import get_account_number, read_answers
 from node.bank.booking import Booker, Booking, CallPlan, build_statement_post
@@ -39,7 +37,7 @@ from node.bank.pain001 import build_payment_file
 from node.bank.register import Sent
 from node.bank.tokens import TokenKind, build_token
 from node.cli_keys import report_errors
-from node.cli_tx import DEFAULT_URLS, EXIT_FAILED, Urls, open_client
+from node.cli_tx import DEFAULT_URLS, EXIT_FAILED, Urls, open_client, render_call
 from node.client import Client
 from node.client_wire import TransactionResult
 from node.files import create_file, read_file, sync_directory
@@ -159,11 +157,9 @@ def _print_open(booking: Booking) -> None:
 
 
 def _print_calls(calls: Sequence[Call]) -> None:
-    """Print calls as JSON, one in a line, as the explorer shows them."""
+    """Print calls as JSON, one in a line, as `gongji tx send` takes them."""
     for call in calls:
-        name = get_call_name(call)
-        shown = {"call": name, **represent_fields(call, subject=name)}
-        typer.echo(msgspec.json.encode(shown).decode())
+        typer.echo(render_call(call).decode())
 
 
 # --- answers ---

@@ -18,12 +18,14 @@ from chain.contract.member_calls import MemberWithdraw
 from chain.contract.money_tables import OTHER_CASH
 from chain.contract.tables import POOL
 from chain.crypto import sha256
+from chain.transaction import get_call_name
 from explorer.access import AccessKey, AccessKeys
 from explorer.app import build_app
 from explorer.settings import ExplorerSettings
 from node.bank.desk import CONFIG_NAME, create_desk
 from node.bank.end_to_end import build_end_to_end_id
 from node.cli import app as command_line
+from node.cli_tx import read_call
 from node.keys import KeyKind, save_key
 from node.submit_api import SubmitResult, build_submit_router
 from tests.explorer.world import Condition, World
@@ -134,7 +136,11 @@ def test_a_month_at_the_counter(counter: Counter) -> None:
     shown = counter.run("import", first, "--dir", str(counter.desk))
     assert shown.exit_code == 0, shown.output
     calls = [json.loads(line) for line in shown.stdout.splitlines()]
-    assert [call["call"] for call in calls] == ["deposit_credit", "cash_other", "statement_post"]
+    assert [get_call_name(read_call(line)) for line in shown.stdout.splitlines()] == [
+        "deposit_credit",
+        "cash_other",
+        "statement_post",
+    ]
     assert calls[0]["items"][0]["amount"] == {"amount": "5000", "currency": "CNY", "scale": 2}
     assert [item["deposit_code"] for item in calls[0]["items"]] == [1, None]
     assert counter.pool_cash() == 0
