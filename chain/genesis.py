@@ -85,7 +85,7 @@ class Genesis(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
 
     format: Annotated[int, Meta(ge=1, le=1)]
     name: Name
-    domain: Annotated[str, Meta(min_length=1, max_length=128, pattern="^[a-z0-9.-]+$")]
+    domain: Annotated[str, Meta(min_length=1, max_length=128, pattern=r"^[a-z0-9.-]+\Z")]
     """First part of the checkpoint origin `<domain>/<chain_id hex>`."""
     time_ms: Number
     """Block time of block 0."""

@@ -57,7 +57,7 @@ class AccessKeyConfig(Struct, frozen=True):
 
     name: Annotated[str, Meta(min_length=1, max_length=64)]
     """Whose it is; written to the log at each use."""
-    sha256: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+    sha256: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
     """Of the key's text; the key itself is nowhere in the configuration."""
     scopes: Annotated[tuple[Literal["payments"], ...], Meta(min_length=1, max_length=8)]
 
@@ -98,9 +98,9 @@ class NodeConfig(Struct, frozen=True):
     genesis: PathText
     """The genesis file, canonical bytes."""
     listen: ListenConfig
-    name: Annotated[str, Meta(min_length=1, max_length=64, pattern="^[a-zA-Z0-9._-]+$")] = "node"
+    name: Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[a-zA-Z0-9._-]+\Z")] = "node"
     """For people: in logs and in the handshake."""
-    chain_id: Annotated[str, Meta(pattern="^([0-9a-f]{64})?$")] = ""
+    chain_id: Annotated[str, Meta(pattern=r"^([0-9a-f]{64})?\Z")] = ""
     """64 hex digits: the genesis must have this id; empty takes what the file says."""
     data_dir: PathText = "data"
     """Database, journals; created where it is missing."""

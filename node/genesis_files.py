@@ -58,7 +58,7 @@ class _PlanPart(Struct, frozen=True):
 
 class _Parts(Struct, frozen=True):
     name: Name
-    domain: Annotated[str, Meta(min_length=1, max_length=128, pattern="^[a-z0-9.-]+$")]
+    domain: Annotated[str, Meta(min_length=1, max_length=128, pattern=r"^[a-z0-9.-]+\Z")]
     time: datetime.datetime
     organisations: Annotated[tuple[PathText, ...], Meta(min_length=1, max_length=256)]
     validators: Annotated[tuple[PathText, ...], Meta(min_length=1, max_length=64)]

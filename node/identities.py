@@ -37,7 +37,7 @@ RECOVERY_KEY = "recovery.json"
 GUARD = "guard"
 
 
-RoleName = Annotated[str, Meta(pattern=f"^({'|'.join(ROLE_NAMES)})$")]
+RoleName = Annotated[str, Meta(pattern=rf"^({'|'.join(ROLE_NAMES)})\Z")]
 
 
 class OrganisationCard(Struct, frozen=True, forbid_unknown_fields=True, tag="organisation", tag_field="card"):
@@ -59,7 +59,7 @@ class ValidatorCard(Struct, frozen=True, forbid_unknown_fields=True, tag="valida
     key: Hex32
     checkpoint_key: Hex32
     tls_pin: Hex32
-    tls_certificate: Annotated[str, Meta(pattern="^([0-9a-f]{2}){1,2048}$")]
+    tls_certificate: Annotated[str, Meta(pattern=r"^([0-9a-f]{2}){1,2048}\Z")]
     """DER, hex."""
     reveal_anchor: Hex32
 

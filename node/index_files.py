@@ -68,7 +68,7 @@ class NumberRow(Row, frozen=True, forbid_unknown_fields=True):
     """A number as the bank knows it."""
 
     number: Annotated[str, Meta(min_length=1, max_length=64)]
-    document: Annotated[str, Meta(pattern="^(resident|passport:[A-Z]{3}|bill|account)$")] = "resident"
+    document: Annotated[str, Meta(pattern=r"^(resident|passport:[A-Z]{3}|bill|account)\Z")] = "resident"
     """Kind of the number: one person has one number of a kind that the bank uses for him, always the same."""
 
 
@@ -114,7 +114,7 @@ class IndexRow(Row, frozen=True, forbid_unknown_fields=True):
 
 
 class _KeyFile(Struct, frozen=True, forbid_unknown_fields=True):
-    kind: Annotated[str, Meta(pattern="^blind-(key|subshare|share)$")]
+    kind: Annotated[str, Meta(pattern=r"^blind-(key|subshare|share)\Z")]
     holder: Annotated[int, Meta(ge=0, le=max(HOLDERS))]
     """0 where the key is nobody's share."""
     point: Hex32

@@ -23,7 +23,7 @@ KEY_FORMAT = 1
 
 SECRET_BYTES = 32
 
-Hex32 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+Hex32 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
 """32 bytes as 64 lower-case hex digits."""
 
 

@@ -36,7 +36,7 @@ _KEY_TAG: Final = b"gongji/profile-key/v1\n"
 _SALT_TAG: Final = b"gongji/profile-salt/v1\n"
 _SEAL_TAG: Final = b"gongji/profile-seal/v1\n"
 
-FieldName = Annotated[str, Meta(min_length=1, max_length=32, pattern="^[a-z0-9_]+$")]
+FieldName = Annotated[str, Meta(min_length=1, max_length=32, pattern=r"^[a-z0-9_]+\Z")]
 FieldValue = Annotated[str, Meta(max_length=4_096)]
 
 

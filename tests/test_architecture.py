@@ -171,6 +171,22 @@ def test_product_code_names_no_any() -> None:
     assert not offenders, render(offenders)
 
 
+def test_no_pattern_of_a_field_lets_a_line_feed_through_at_its_end() -> None:
+    found, offenders = 0, []
+    for path, tree in get_modules().items():
+        for node in ast.walk(tree):
+            if not isinstance(node, ast.Call) or ast.unparse(node.func) != "Meta":
+                continue
+            for keyword in node.keywords:
+                if keyword.arg == "pattern":
+                    found += 1
+                    parts = keyword.value.values if isinstance(keyword.value, ast.JoinedStr) else [keyword.value]
+                    if not str(ast.literal_eval(parts[-1])).endswith(r"\Z"):
+                        offenders.append((path, node.lineno, r"$ matches before a final line feed: end it with \Z"))
+    assert found > 10
+    assert not offenders, render(offenders)
+
+
 def test_every_task_belongs_to_a_group() -> None:
     offenders = []
     for path, tree in get_modules().items():

@@ -28,7 +28,7 @@ Reason = Annotated[int, Meta(ge=0, le=999)]
 """Published reason number; 0: none."""
 Row = Annotated[int, Meta(ge=0, le=255)]
 """Row of the pinned benefit table: 2 * band + 0 severe | 1 mild."""
-Name = Annotated[str, Meta(min_length=1, max_length=32, pattern="^[a-z0-9-]+$")]
+Name = Annotated[str, Meta(min_length=1, max_length=32, pattern=r"^[a-z0-9-]+\Z")]
 """Lower-case ASCII name of a plan, account or organisation."""
 Clauses = Annotated[tuple[Annotated[str, Meta(min_length=1, max_length=16)], ...], Meta(max_length=CLAUSES_MAX)]
 """Numbers of the clauses of the pinned rules that a decision or report rests on."""

@@ -13,7 +13,7 @@ CLAUSE_KIND_NAMES: Final = ("definition", "condition", "exclusion", "duty", "rig
 CLAUSE_NUMBER_BYTES_MAX: Final = 16
 
 ClauseNumber = Annotated[
-    str, Meta(min_length=1, max_length=CLAUSE_NUMBER_BYTES_MAX, pattern=r"^[0-9]{1,3}(\.[0-9]{1,3})*$")
+    str, Meta(min_length=1, max_length=CLAUSE_NUMBER_BYTES_MAX, pattern=r"^[0-9]{1,3}(\.[0-9]{1,3})*\Z")
 ]
 """Chapter and place, e.g. 4.1."""
 ClauseText = Annotated[str, Meta(min_length=1, max_length=1_000)]
@@ -33,7 +33,7 @@ class Clause(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
 class Exclusion(Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """Something that is not covered."""
 
-    name: Annotated[str, Meta(min_length=1, max_length=32, pattern="^[a-z0-9-]+$")]
+    name: Annotated[str, Meta(min_length=1, max_length=32, pattern=r"^[a-z0-9-]+\Z")]
     """Machine name; the same name means the same in every version of a plan."""
     clause: ClauseNumber
     """The clause that states it."""

@@ -42,7 +42,7 @@ class AddValidator(CallPart, frozen=True, tag="add_validator"):
     key: Bytes32
     checkpoint_key: Bytes32
     tls_pin: Bytes32
-    host: Annotated[str, Meta(min_length=1, max_length=249, pattern="^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$")]
+    host: Annotated[str, Meta(min_length=1, max_length=249, pattern=r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?\Z")]
     """DNS name or IPv4 address of its validator listener."""
     port: Annotated[int, Meta(ge=1, le=65_535)]
     reveal_anchor: Bytes32

@@ -91,6 +91,16 @@ def test_an_unknown_field_an_unknown_call_and_a_missing_field_are_refused() -> N
             decode_transaction(msgspec.msgpack.encode(changed))
 
 
+@pytest.mark.parametrize("account", ["", "bank\n", "bank\n\n", "\nbank", "Bank", "bank ", "a" * 33])
+def test_a_name_that_is_none_is_refused(account: str) -> None:
+    item = DepositCreditItem(ref_token=H, amount=1, booking_day=1, value_day=1, payer_token=H, deposit_code=None)
+    fields = msgspec.msgpack.decode(build(DepositCredit(account="bank", items=(item,))).raw)
+    assert fields[0][5][1] == "bank"
+    fields[0][5][1] = account
+    with pytest.raises(DecodeError):
+        decode_transaction(msgspec.msgpack.encode(fields))
+
+
 @given(st.binary(max_size=400))
 def test_random_bytes_never_do_anything_but_raise_a_typed_error(data: bytes) -> None:
     with pytest.raises(DecodeError):

@@ -103,7 +103,7 @@ def test_every_mistake_of_a_call_is_told_with_its_place() -> None:
         parse_call({"name": "deposit_credit", "account": "Custody 1", "items": [item]})
     assert refusal.value.entry.code == "malformed"
     assert {error.pointer: error.detail for error in refusal.value.errors} == {
-        "#/call/account": "must match ^[a-z0-9-]+$",
+        "#/call/account": "must match ^[a-z0-9-]+\\Z",
         "#/call/items/0/colour": "there is no such field",
         "#/call/items/0/ref_token": "must be 64 lower-case hex digits",
         "#/call/items/0/amount": "must be fen as a number, as a decimal string, or as a money object",
