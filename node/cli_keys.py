@@ -19,7 +19,7 @@ from chain.errors import ConfigError, StoreError
 from chain.genesis import ROLE_NAMES, Organisation, compute_chain_id
 from chain.validators import Validator
 from explorer.access import SCOPES
-from node.config import CONFIG_NAME, load_config, render_config
+from node.config import CONFIG_NAME, parse_address, parse_config, render_config
 from node.files import PUBLIC_MODE, create_file
 from node.genesis_files import describe_genesis, load_genesis, load_parts, save_genesis
 from node.identities import (
@@ -201,6 +201,7 @@ def init(
 
 
 def _write_config(directory: Path, *, genesis: Path, api: str) -> None:
+    parse_address(api, field="--api")
     validator = load_validator_card(directory / VALIDATOR_CARD)
     loaded = load_genesis(genesis)
     is_first = validator in loaded.validators
@@ -215,8 +216,8 @@ def _write_config(directory: Path, *, genesis: Path, api: str) -> None:
         api=api,
     )
     path = directory / CONFIG_NAME
+    parse_config(text.encode(), path=path)
     create_file(path, text.encode(), mode=PUBLIC_MODE)
-    load_config(path)
     chain_id = compute_chain_id(loaded).hex()
     typer.echo(f"wrote {path}: {name} of chain {chain_id}")
     if not is_first:

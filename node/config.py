@@ -11,7 +11,8 @@ from msgspec import Meta, Struct
 from msgspec.structs import replace
 
 from chain.errors import ConfigError
-from node.toml_fields import convert_table, load_toml
+from node.files import read_file
+from node.toml_fields import TOML_BYTES_MAX, convert_table, parse_toml
 
 CONFIG_NAME = "node.toml"
 PORT_MAX = 65_535
@@ -19,6 +20,8 @@ PORT_MAX = 65_535
 PathText = Annotated[str, Meta(min_length=1, max_length=1_024)]
 AddressText = Annotated[str, Meta(min_length=3, max_length=255)]
 """host:port; an IPv6 host in brackets."""
+HostText = Annotated[str, Meta(min_length=1, max_length=255)]
+"""A host name without port, an IPv6 address in brackets, or `*`."""
 
 
 class ListenConfig(Struct, frozen=True):
@@ -65,12 +68,12 @@ class AccessKeyConfig(Struct, frozen=True):
 class ApiConfig(Struct, frozen=True):
     """Who may ask, and how much."""
 
-    hosts: Annotated[tuple[AddressText, ...], Meta(min_length=1, max_length=64)] = (
+    hosts: Annotated[tuple[HostText, ...], Meta(min_length=1, max_length=64)] = (
         "127.0.0.1",
         "localhost",
         "[::1]",
     )
-    """Host names that this server answers to."""
+    """Host names that this server answers to; `*` is any."""
     requests_per_s: Annotated[int, Meta(ge=1, le=1_000_000)] = 1_000
     """Of one address."""
     requests_burst: Annotated[int, Meta(ge=1, le=1_000_000)] = 2_000
@@ -121,11 +124,18 @@ def load_config(path: Path) -> NodeConfig:
 
     Raises `ConfigError` naming the field that is unknown, missing or wrong.
     """
-    config = convert_table(load_toml(path), NodeConfig)
+    return parse_config(read_file(path, bytes_max=TOML_BYTES_MAX), path=path)
+
+
+def parse_config(content: bytes, *, path: Path) -> NodeConfig:
+    """Return the configuration that a file with this content and path would have; raises like `load_config`."""
+    config = convert_table(parse_toml(content, path=path), NodeConfig)
     for name in ("p2p", "api"):
         parse_address(getattr(config.listen, name), field=f"listen.{name}")
     if config.listen.p2p == config.listen.api:
         raise ConfigError(field="listen.api", reason="must differ from listen.p2p")
+    for host in config.api.hosts:
+        _validate_host(host)
     if config.api.requests_burst < config.api.requests_per_s:
         raise ConfigError(field="api.requests_burst", reason="must not be below api.requests_per_s")
     folder = path.resolve().parent
@@ -147,6 +157,12 @@ def load_config(path: Path) -> NodeConfig:
     )
 
 
+def _validate_host(host: str) -> None:
+    if not (host.startswith("[") and host.endswith("]")) and any(letter in ":/" or letter.isspace() for letter in host):
+        reason = f"{host!r} is no host name: without scheme and port, an IPv6 address in brackets"
+        raise ConfigError(field="api.hosts", reason=reason)
+
+
 def parse_address(text: str, *, field: str) -> tuple[str, int]:
     """Return (host, port) of "host:port"; raise `ConfigError` naming `field`.
 
@@ -160,7 +176,7 @@ def parse_address(text: str, *, field: str) -> tuple[str, int]:
             return str(ipaddress.IPv6Address(host[1:-1])), int(port_text)
         except ValueError as error:
             raise ConfigError(field=field, reason=f"{host} is no IPv6 address") from error
-    if not host or ":" in host or any(character.isspace() or character == "/" for character in host):
+    if not host or ":" in host or any(letter.isspace() or letter in '/"\\' for letter in host):
         raise ConfigError(field=field, reason=f"{text!r} has no host: host:port is needed")
     return host, int(port_text)
 

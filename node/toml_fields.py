@@ -17,7 +17,11 @@ S = TypeVar("S", bound=Struct)
 
 def load_toml(path: Path) -> dict[str, object]:
     """Read a TOML file; raise `ConfigError` naming the file where it cannot be read or is no TOML."""
-    content = read_file(path, bytes_max=TOML_BYTES_MAX)
+    return parse_toml(read_file(path, bytes_max=TOML_BYTES_MAX), path=path)
+
+
+def parse_toml(content: bytes, *, path: Path) -> dict[str, object]:
+    """Return the table of a file's content; raise `ConfigError` naming the file where it is no TOML."""
     try:
         return tomllib.loads(content.decode())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -73,6 +73,16 @@ def test_validator_that_genesis_does_not_name_gets_a_configuration_and_is_told_w
     assert config.listen.p2p == "127.0.0.1:8599"
 
 
+@pytest.mark.parametrize("api", ["nonsense", "127.0.0.1:99999", 'a"b:1', "127.0.0.1:8502"])
+def test_a_wrong_address_of_rest_leaves_no_configuration_behind(consortium: Path, api: str) -> None:
+    node = consortium / "node-2"
+    run("genesis", "build", consortium / "genesis.toml", consortium / "genesis.bin")
+    told = run("init", node, "--genesis", consortium / "genesis.bin", "--api", api, code=EXIT_CONFIG)
+    assert told.startswith(("error: --api: ", "error: listen.api: must differ from listen.p2p"))
+    run("init", node, "--genesis", consortium / "genesis.bin", "--api", "127.0.0.1:8402")
+    assert load_config(node / "node.toml").listen.api == "127.0.0.1:8402"
+
+
 def test_next_reveal_chain_is_made_beside_the_present_one_and_its_anchor_shown(tmp_path: Path) -> None:
     path = tmp_path / "reveal.next.json"
     output = run("keys", "reveal", path, "--organisation", "platform", "--length", 1_024)

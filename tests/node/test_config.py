@@ -54,6 +54,10 @@ def test_rendered_configuration_is_read_back(tmp_path: Path) -> None:
         (MINIMAL + "[pool]\ntransactions_max = 1000.0", "pool.transactions_max"),
         (MINIMAL + '[log]\nlevel = "loud"', "log.level"),
         (MINIMAL + "[api]\nhosts = []", "api.hosts"),
+        (MINIMAL + '[api]\nhosts = [""]', "api.hosts"),
+        (MINIMAL + '[api]\nhosts = ["node.example.org:8400"]', "api.hosts"),
+        (MINIMAL + '[api]\nhosts = ["https://node.example.org"]', "api.hosts"),
+        (MINIMAL + '[api]\nhosts = ["::1"]', "api.hosts"),
         (MINIMAL + "[api]\nrequests_per_s = 50\nrequests_burst = 10", "api.requests_burst"),
         ('chain_id = "AB"\n' + MINIMAL, "chain_id"),
         ('genesis = "g"\n[listen]\np2p = "127.0.0.1"', "listen.p2p"),
@@ -63,6 +67,12 @@ def test_rendered_configuration_is_read_back(tmp_path: Path) -> None:
 )
 def test_error_names_its_field(tmp_path: Path, text: str, field: str) -> None:
     assert get_field(tmp_path, text) == field
+
+
+def test_any_host_name_and_short_ones_can_be_configured(tmp_path: Path) -> None:
+    assert load(tmp_path, MINIMAL + '[api]\nhosts = ["*"]').api.hosts == ("*",)
+    hosts = load(tmp_path, MINIMAL + '[api]\nhosts = ["n", "node.example.org", "[::1]"]').api.hosts
+    assert hosts == ("n", "node.example.org", "[::1]")
 
 
 def test_file_that_is_no_toml_is_named(tmp_path: Path) -> None:
@@ -89,7 +99,7 @@ def test_address_is_parsed(text: str, expected: tuple[str, int]) -> None:
 @pytest.mark.parametrize(
     "text",
     ["", "host", ":80", "host:", "host:0", "host:65536", "host:-1", "host:8x", "host:٣", "::1:80", "[::1:80", "[x]:80",
-     "a b:80", "http://host:80"],
+     "a b:80", "http://host:80", 'a"b:80', "a\\b:80"],
 )  # fmt: skip
 def test_address_that_is_none_is_refused(text: str) -> None:
     with pytest.raises(ConfigError) as error:
