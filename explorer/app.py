@@ -57,7 +57,7 @@ def build_app(
             case RequestValidationError():
                 refusal: GongjiError = convert_validation_error(error)
             case HTTPException():
-                refusal = convert_http_error(error)
+                refusal = convert_http_error(error, request.scope)
             case GongjiError():
                 refusal = error
             case _:

@@ -15,7 +15,7 @@ from urllib.parse import unquote_plus
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chain.errors import GongjiError, StoreError
-from explorer.problems import FieldError, ProblemError, ProblemWriter, get_header
+from explorer.problems import POINTER_PART_MAX, FieldError, ProblemError, ProblemWriter, build_pointer, get_header
 from explorer.reader import Head
 from explorer.represent import format_time
 
@@ -144,6 +144,6 @@ class EdgeMiddleware:
 
 
 def _refuse_repeated(name: str) -> ProblemError:
-    shown = "".join(letter if letter.isalnum() or letter == "_" else "?" for letter in name[:64])
-    error = FieldError(pointer=f"#/query/{shown}", detail="the parameter is given more than once")
-    return ProblemError("parameter_invalid", errors=(error,), values={"parameters": shown})
+    shown = "".join(letter if letter.isalnum() or letter == "_" else "?" for letter in name[:POINTER_PART_MAX])
+    error = FieldError(pointer=build_pointer("query", shown), detail="the parameter is given more than once")
+    return ProblemError("parameter_invalid", errors=(error,))

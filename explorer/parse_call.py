@@ -13,7 +13,7 @@ from msgspec import Struct, inspect
 
 from chain.codec import Codec
 from chain.contract.calls import Call
-from explorer.problems import ERRORS_MAX, FieldError, ProblemError
+from explorer.problems import ERRORS_MAX, FieldError, ProblemError, build_pointer
 from explorer.represent import CURRENCY, DAY_FIELDS, MONEY_FIELDS, SCALE, get_names
 
 NAME: Final = "name"
@@ -81,7 +81,7 @@ class _Reading:
             self.errors.append(FieldError(pointer=pointer, detail=detail))
 
 
-def parse_call(value: object, *, pointer: str = "#/call") -> Call:
+def parse_call(value: object, *, pointer: str = "#/body/call") -> Call:
     """Return the call that a JSON object describes; raise `ProblemError` malformed with every mistake's place."""
     name = value.get(NAME) if isinstance(value, dict) else None
     info = _CALLS.get(name) if isinstance(name, str) else None
@@ -111,7 +111,7 @@ def _read_struct(value: object, info: inspect.StructType, *, pointer: str, readi
     names = [field.name for field in info.fields]
     for name in value:
         if name not in names:
-            reading.note(f"{pointer}/{name}", "there is no such field")
+            reading.note(pointer + build_pointer(name).removeprefix("#"), "there is no such field")
     array: list[object] = [] if info.tag is None else [info.tag]
     for field in info.fields:
         place = f"{pointer}/{field.name}"

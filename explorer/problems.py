@@ -20,6 +20,11 @@ from explorer.represent import JsonObject
 PROBLEM_MEDIA_TYPE = "application/problem+json"
 ERRORS_MAX = 20
 """Faults that one problem lists; the rest would only help to guess."""
+ERRORS_TEXT_MAX = 400
+"""Characters of them in its sentence."""
+POINTER_PART_MAX = 64
+"""Characters of one name in a pointer: what a caller made up is shown, but not at any length."""
+PATH_SHOWN_MAX = 200
 _CODE_BY_STATUS = {
     404: "not_found",
     405: "method_not_allowed",
@@ -34,7 +39,7 @@ class FieldError(Struct, frozen=True):
 
     pointer: str
     """JSON pointer (RFC 6901, as a fragment) into the request: #/query/limit, #/path/height,
-    #/body/signed_tx."""
+    #/body/signed_tx; made by `build_pointer`."""
     detail: str
     """What is wrong with it."""
 
@@ -67,7 +72,10 @@ class Problem(Struct, frozen=True):
 
 
 class ProblemError(GongjiError):
-    """A refusal of one HTTP request, with what only HTTP needs to tell."""
+    """A refusal of one HTTP request, with what only HTTP needs to tell.
+
+    Without `values` of its own its sentence names what is wrong and where, from `errors`.
+    """
 
     def __init__(
         self,
@@ -80,7 +88,8 @@ class ProblemError(GongjiError):
         conditions: list[JsonObject] | None = None,
         values: Mapping[str, str | int] | None = None,
     ) -> None:
-        super().__init__(code, **(values or {}))
+        listed = "; ".join(f"{item.pointer}: {item.detail}" for item in errors[:ERRORS_MAX])
+        super().__init__(code, **(values or ({"errors": listed[:ERRORS_TEXT_MAX]} if errors else {})))
         self.errors = errors
         self.tx_id = tx_id
         self.retry_after_s = retry_after_s
@@ -174,12 +183,21 @@ def _get_status(entry: Entry) -> int:
     return entry.status if entry.status >= 400 else 500
 
 
-def convert_http_error(error: HTTPException) -> ProblemError:
+def convert_http_error(error: HTTPException, scope: Scope) -> ProblemError:
     """Return the problem behind an error of the web framework: unknown path, wrong method."""
     code = _CODE_BY_STATUS.get(error.status_code)
     if code is None:
         code = "internal" if error.status_code >= 500 else "parameter_invalid"
-    return ProblemError(code, headers={key.lower(): value for key, value in (error.headers or {}).items()})
+    headers = {key.lower(): value for key, value in (error.headers or {}).items()}
+    path = "".join(letter if letter.isprintable() else "?" for letter in scope["path"][:PATH_SHOWN_MAX])
+    values: dict[str, str | int] = {"method": scope["method"], "path": path}
+    values |= {"allowed": headers["allow"]} if "allow" in headers else {"routes": "/openapi.json"}
+    return ProblemError(code, headers=headers, values=values)
+
+
+def build_pointer(*parts: str | int) -> str:
+    """Return the JSON pointer of a place in the request: "query", "path" or "body", then names and indexes."""
+    return "#/" + "/".join(str(part)[:POINTER_PART_MAX].replace("~", "~0").replace("/", "~1") for part in parts)
 
 
 def convert_validation_error(error: RequestValidationError) -> ProblemError:
@@ -194,11 +212,5 @@ def convert_validation_error(error: RequestValidationError) -> ProblemError:
             if fault["type"] == "extra_forbidden"
             else str(fault["msg"]).removeprefix("Value error, ")
         )
-        errors.append(FieldError(pointer="#/" + "/".join(map(_escape, location)), detail=detail))
-    named = ", ".join(item.pointer.removeprefix("#/") for item in errors)
-    code = "parameter_unknown" if is_unknown else "parameter_invalid"
-    return ProblemError(code, errors=tuple(errors), values={"parameters": named[:400]})
-
-
-def _escape(part: str) -> str:
-    return part[:64].replace("~", "~0").replace("/", "~1")
+        errors.append(FieldError(pointer=build_pointer(*location), detail=detail))
+    return ProblemError("parameter_unknown" if is_unknown else "parameter_invalid", errors=tuple(errors))

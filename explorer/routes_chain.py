@@ -104,7 +104,7 @@ def build_transactions_router(answering: Answering) -> APIRouter:
         def read(snapshot: ChainSnapshot) -> Answer:
             entry = snapshot.read_entry(TxId(bytes.fromhex(tx_id)))
             if entry is None:
-                raise ProblemError("not_found", tx_id=tx_id)
+                raise ProblemError("not_found", tx_id=tx_id, values={"receipt": "only a committed transaction has one"})
             body = build_receipt(snapshot, entry, genesis.validators)
             return Answer(body=body, is_final=body.is_agreed)
 
@@ -250,5 +250,5 @@ def _read_transaction(tx_id: TxId, pending: TransactionStatus | None, snapshot: 
         time_ms = require_block(snapshot, entry.height).header.timestamp_ms
         return Answer(body=build_transaction(entry, time_ms), is_final=True)
     if pending is None:
-        raise ProblemError("not_found", tx_id=tx_id.hex(), values={"status": "unknown"})
+        raise ProblemError("not_found", tx_id=tx_id.hex(), values={"transaction": "this node has not seen it"})
     return Answer(body=build_pending(tx_id, pending))

@@ -48,6 +48,7 @@ from explorer.privacy import is_withheld, publish_events
 from explorer.problems import FieldError, ProblemError, get_header
 from explorer.reader import ChainReader
 from explorer.represent import format_time, get_code, represent_fields
+from node.submit_api import decode_json, refuse_parameters
 
 VALID_FOR_MS_DEFAULT = 600_000
 NONCE_BYTES = 16
@@ -149,25 +150,23 @@ def build_prepare_router(reader: ChainReader) -> APIRouter:
 
 
 def _decode(request: Request, data: bytes, decoder: "msgspec.json.Decoder[T]") -> T:
-    if request.scope["query_string"]:
-        raise ProblemError("parameter_unknown", values={"query": "none is known here"})
+    refuse_parameters(request)
     if get_header(request.scope, b"content-type").partition(";")[0].strip().lower() != JSON_MEDIA_TYPE:
         raise ProblemError("media_type", values={"supported": JSON_MEDIA_TYPE})
-    try:
-        return decoder.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise ProblemError("malformed", errors=(FieldError(pointer="#", detail=str(error)[:400]),)) from None
+    return decode_json(decoder, data)
 
 
 def _read_signed(chain_id: ChainId, raw: bytes) -> Transaction:
     try:
         transaction = decode_transaction(raw)
     except GongjiError as error:
-        raise ProblemError("malformed", errors=(FieldError(pointer="#/signed_tx", detail=str(error)),)) from None
+        raise ProblemError("malformed", errors=(FieldError(pointer="#/body/signed_tx", detail=error.detail),)) from None
     if transaction.body.chain_id != chain_id:
-        raise ProblemError("wrong_chain", errors=(FieldError(pointer="#/signed_tx", detail="is for another chain"),))
+        raise ProblemError(
+            "wrong_chain", errors=(FieldError(pointer="#/body/signed_tx", detail="is for another chain"),)
+        )
     if not transaction.is_signature_valid():
-        unsigned = FieldError(pointer="#/signed_tx", detail="must have the signature of its signer")
+        unsigned = FieldError(pointer="#/body/signed_tx", detail="must have the signature of its signer")
         raise ProblemError("bad_signature", errors=(unsigned,))
     return transaction
 
@@ -184,14 +183,14 @@ def _read_hex(text: str, *, count: int, pointer: str) -> bytes:
 
 
 def _build_body(reader: ChainReader, chain_id: ChainId, given: _Request) -> Body:
-    signer = _read_hex(given.signer, count=32, pointer="#/signer")
+    signer = _read_hex(given.signer, count=32, pointer="#/body/signer")
     nonce = os.urandom(NONCE_BYTES)
     if given.nonce is not None:
-        nonce = _read_hex(given.nonce, count=NONCE_BYTES, pointer="#/nonce")
+        nonce = _read_hex(given.nonce, count=NONCE_BYTES, pointer="#/body/nonce")
     valid_for_ms = VALID_FOR_MS_DEFAULT if given.valid_for_ms is None else given.valid_for_ms
     window_ms = reader.genesis.parameters.validity_window_ms
     if not 1 <= valid_for_ms <= window_ms:
-        error = FieldError(pointer="#/valid_for_ms", detail=f"must be from 1 to {window_ms}")
+        error = FieldError(pointer="#/body/valid_for_ms", detail=f"must be from 1 to {window_ms}")
         raise ProblemError("malformed", errors=(error,))
     return Body(
         version=TRANSACTION_VERSION,

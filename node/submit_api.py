@@ -25,7 +25,7 @@ from chain.types import TxId
 from explorer.answering import JSON_MEDIA_TYPE
 from explorer.answers_submit import BatchAnswer, BatchItemAnswer, BlobAnswer
 from explorer.parameters import HexId
-from explorer.problems import FieldError, ProblemError, get_header
+from explorer.problems import ERRORS_MAX, ERRORS_TEXT_MAX, FieldError, ProblemError, build_pointer, get_header
 from explorer.reader import Entry, TransactionStatus
 from explorer.represent import format_time
 from explorer.settings import HttpLimits
@@ -181,9 +181,9 @@ def build_submit_router(submitter: Submitter, limits: HttpLimits) -> APIRouter:
         openapi_extra={"requestBody": _SINGLE_BODY, "parameters": [_PREFER]},
     )
     async def submit(request: Request) -> Response:
-        _refuse_parameters(request)
+        refuse_parameters(request)
         body = await request.body()
-        raw = body if _get_media_type(request) == OCTETS else _decode_json(_json_transaction, body).signed_tx
+        raw = body if _get_media_type(request) == OCTETS else decode_json(_json_transaction, body).signed_tx
         wait_ms = parse_wait_ms(get_header(request.scope, b"prefer"), limits.wait_ms_max)
         result = await submitter.submit(raw, wait_ms or 0)
         return _build_single(result, is_wait_applied=wait_ms is not None)
@@ -195,12 +195,9 @@ def build_submit_router(submitter: Submitter, limits: HttpLimits) -> APIRouter:
         openapi_extra={"requestBody": _BATCH_BODY, "parameters": [_PREFER]},
     )
     async def submit_batch(request: Request) -> Response:
-        _refuse_parameters(request)
+        refuse_parameters(request)
         body = await request.body()
-        if _get_media_type(request) == OCTETS:
-            raws = _decode_octets(body)
-        else:
-            raws = _decode_json(_json_batch, body).signed_txs
+        raws = _decode_octets(body) if _get_media_type(request) == OCTETS else decode_json(_json_batch, body).signed_txs
         if len(raws) > limits.batch_items_max:
             raise ProblemError("too_large", values={"items": len(raws), "items_max": limits.batch_items_max})
         wait_ms = parse_wait_ms(get_header(request.scope, b"prefer"), limits.wait_ms_max)
@@ -217,7 +214,7 @@ def build_submit_router(submitter: Submitter, limits: HttpLimits) -> APIRouter:
         openapi_extra={"requestBody": _BLOB_BODY},
     )
     async def put_blob(request: Request, sha256: Annotated[HexId, Path()]) -> Response:
-        _refuse_parameters(request)
+        refuse_parameters(request)
         data = await request.body()
         if _get_media_type(request) != OCTETS:
             raise _refuse_media_type(OCTETS)
@@ -323,7 +320,8 @@ def _decode_octets(body: bytes) -> list[bytes]:
         raise _refuse_body(str(error)) from None
 
 
-def _decode_json(decoder: "msgspec.json.Decoder[T]", body: bytes) -> T:
+def decode_json(decoder: "msgspec.json.Decoder[T]", body: bytes) -> T:
+    """Return the JSON body of a request; raise `ProblemError` malformed with what is wrong in it."""
     try:
         return decoder.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -331,17 +329,17 @@ def _decode_json(decoder: "msgspec.json.Decoder[T]", body: bytes) -> T:
 
 
 def _refuse_body(reason: str) -> ProblemError:
-    return ProblemError(
-        "malformed", errors=(FieldError(pointer="#/body", detail=reason[:400]),), values={"what": "body"}
-    )
+    return ProblemError("malformed", errors=(FieldError(pointer="#/body", detail=reason[:ERRORS_TEXT_MAX]),))
 
 
-def _refuse_parameters(request: Request) -> None:
+def refuse_parameters(request: Request) -> None:
+    """Raise `ProblemError` where a request that takes no parameters has any."""
     # By hand: a model of no parameters costs a tenth of a whole request here, where it counts.
     if request.scope["query_string"]:
         named = [name for name, _ in parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True)]
         errors = tuple(
-            FieldError(pointer=f"#/query/{name[:64]}", detail="there is no such parameter") for name in named
+            FieldError(pointer=build_pointer("query", name), detail="there is no such parameter")
+            for name in named[:ERRORS_MAX]
         )
         raise ProblemError("parameter_unknown", errors=errors)
 

@@ -25,7 +25,7 @@ from chain.validators import compute_faults_max, compute_quorum
 from consensus.describe import Description
 from explorer.app import build_app
 from explorer.privacy import WITHHELD_CALLS
-from explorer.settings import ExplorerSettings
+from explorer.settings import PAGE_LIMIT_DEFAULT, SCAN_ROWS_MAX, ExplorerSettings, HttpLimits
 from node import genesis_files
 from node.config import NodeConfig
 from node.metrics import NodeMetrics
@@ -248,6 +248,12 @@ def test_routes_are_those_of_the_openapi_document(tmp_path: Path) -> None:
     }
     shown = {(row[0], row[1].strip("`"), row[2]) for row in read_rows(cut("docs/api.md", "routes"))}
     assert shown == expected
+
+
+def test_numbers_of_the_interface_are_those_of_the_code() -> None:
+    page, limits = read("docs/api.md"), HttpLimits()
+    for number in (f"{SCAN_ROWS_MAX:,} rows", f"{limits.batch_items_max:,} transactions", f"{PAGE_LIMIT_DEFAULT} by"):
+        assert number in page
 
 
 def render_catalogue() -> str:

@@ -53,11 +53,11 @@ def test_a_word_that_depends_on_the_call_is_refused_with_the_words_there_are() -
     with pytest.raises(ProblemError) as refusal:
         parse_call({"name": "cash_other", "account": "a", "items": [item]})
     told = {error.pointer: error.detail for error in refusal.value.errors}
-    assert told["#/call/items/0/kind"] == "must be one of interest, recovery, repayment, returned_payment"
-    assert "#/call/items/0/booking_day" not in told
+    assert told["#/body/call/items/0/kind"] == "must be one of interest, recovery, repayment, returned_payment"
+    assert "#/body/call/items/0/booking_day" not in told
 
 
 def test_null_is_no_other_number() -> None:
     with pytest.raises(ProblemError) as refusal:
         parse_call({"name": "member_withdraw", "member": "07" * 32, "amount": None})
-    assert [error.pointer for error in refusal.value.errors] == ["#/call/amount"]
+    assert [error.pointer for error in refusal.value.errors] == ["#/body/call/amount"]

@@ -97,6 +97,21 @@ async def test_unknown_path_is_not_found(client: httpx.AsyncClient) -> None:
         check(await client.get(path), "not_found")
 
 
+async def test_what_is_wrong_stands_in_the_sentence_too(client: httpx.AsyncClient) -> None:
+    """A client or a log that shows no more than the detail still says what, where, and what to do."""
+    body = check(await client.get("/v1/blocks?limit=0"), "parameter_invalid")
+    assert "#/query/limit: " in str(body["detail"])
+    assert "greater than or equal to 1" in str(body["detail"])
+    body = check(await client.get("/v1/blocks?a~/b=1"), "parameter_unknown")
+    assert str(body["detail"]).endswith("errors=#/query/a~0~1b: there is no such parameter")
+    body = check(await client.get("/v1/nothing"), "not_found")
+    assert body["detail"] == "There is no such thing: method=GET, path=/v1/nothing, routes=/openapi.json"
+    body = check(await client.delete("/v1/blocks"), "method_not_allowed")
+    assert body["detail"] == "This method is not allowed here: method=DELETE, path=/v1/blocks, allowed=GET"
+    body = check(await client.get("/v1/transactions/" + "00" * 32), "not_found")
+    assert body["detail"] == "There is no such thing: transaction=this node has not seen it"
+
+
 async def test_title_follows_the_preferred_language(client: httpx.AsyncClient) -> None:
     answer = await client.get("/nothing", headers={"accept-language": "zh-CN,zh;q=0.9,en;q=0.5"})
     body = check(answer, "not_found")

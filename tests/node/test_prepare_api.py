@@ -103,51 +103,52 @@ def test_every_mistake_of_a_call_is_told_with_its_place() -> None:
         parse_call({"name": "deposit_credit", "account": "Custody 1", "items": [item]})
     assert refusal.value.entry.code == "malformed"
     assert {error.pointer: error.detail for error in refusal.value.errors} == {
-        "#/call/account": "must match ^[a-z0-9-]+\\Z",
-        "#/call/items/0/colour": "there is no such field",
-        "#/call/items/0/ref_token": "must be 64 lower-case hex digits",
-        "#/call/items/0/amount": "must be fen as a number, as a decimal string, or as a money object",
-        "#/call/items/0/booking_day": "must be a date YYYY-MM-DD or a plan day",
-        "#/call/items/0/value_day": "is missing",
+        "#/body/call/account": "must match ^[a-z0-9-]+\\Z",
+        "#/body/call/items/0/colour": "there is no such field",
+        "#/body/call/items/0/ref_token": "must be 64 lower-case hex digits",
+        "#/body/call/items/0/amount": "must be fen as a number, as a decimal string, or as a money object",
+        "#/body/call/items/0/booking_day": "must be a date YYYY-MM-DD or a plan day",
+        "#/body/call/items/0/value_day": "is missing",
     }
 
 
 @pytest.mark.parametrize(
     ("call", "pointer"),
     [
-        ({"name": "member_fly"}, "#/call/name"),
-        ("member_leave", "#/call/name"),
-        ({"name": "member_leave"}, "#/call/member"),
-        ({"name": "member_leave", "member": "AB" * 32}, "#/call/member"),
-        ({"name": "member_leave", "member": "ab" * 31}, "#/call/member"),
-        ({"name": "member_withdraw", "member": ID.hex(), "amount": 0}, "#/call/amount"),
-        ({"name": "member_withdraw", "member": ID.hex(), "amount": True}, "#/call/amount"),
+        ({"name": "member_fly"}, "#/body/call/name"),
+        ("member_leave", "#/body/call/name"),
+        ({"name": "member_leave"}, "#/body/call/member"),
+        ({"name": "member_leave", "member": "AB" * 32}, "#/body/call/member"),
+        ({"name": "member_leave", "member": "ab" * 31}, "#/body/call/member"),
+        ({"name": "member_withdraw", "member": ID.hex(), "amount": 0}, "#/body/call/amount"),
+        ({"name": "member_withdraw", "member": ID.hex(), "amount": True}, "#/body/call/amount"),
         (
             {
                 "name": "member_withdraw",
                 "member": ID.hex(),
                 "amount": {"amount": "5", "currency": "USD", "scale": 2},
             },
-            "#/call/amount",
+            "#/body/call/amount",
         ),
-        ({"name": "member_admit", "items": []}, "#/call/items"),
-        ({"name": "member_admit", "items": [3]}, "#/call/items/0"),
+        ({"name": "member_admit", "items": []}, "#/body/call/items"),
+        ({"name": "member_admit", "items": [3]}, "#/body/call/items/0"),
     ],
 )
 async def test_bad_call_is_refused_with_the_place(client: httpx.AsyncClient, call: object, pointer: str) -> None:
     answer = await prepare(client, call)
     assert (answer.status_code, answer.json()["code"]) == (400, "malformed")
     assert answer.json()["errors"][0]["pointer"] == pointer
+    assert f"{pointer}: " in answer.json()["detail"]
 
 
 async def test_bad_signer_nonce_and_validity_are_refused(client: httpx.AsyncClient) -> None:
     call = {"name": "member_leave", "member": ID.hex()}
     for more, pointer in (
-        ({"signer": "zz" * 32}, "#/signer"),
-        ({"nonce": "07"}, "#/nonce"),
-        ({"valid_for_ms": 0}, "#/valid_for_ms"),
-        ({"valid_for_ms": 10**12}, "#/valid_for_ms"),
-        ({"colour": 1}, "#"),
+        ({"signer": "zz" * 32}, "#/body/signer"),
+        ({"nonce": "07"}, "#/body/nonce"),
+        ({"valid_for_ms": 0}, "#/body/valid_for_ms"),
+        ({"valid_for_ms": 10**12}, "#/body/valid_for_ms"),
+        ({"colour": 1}, "#/body"),
     ):
         answer = await prepare(client, call, **more)
         assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (400, pointer)
@@ -190,7 +191,7 @@ async def test_nobody_tries_in_the_name_of_another_whose_claim_it_is_or_who_judg
     withdraw = {"name": "claim_withdraw", "member": world.members[2].hex(), "claim": ID.hex(), "heir": None}
     answer = await try_signed(client, KEY, withdraw, signer=world.member_key(2))
     assert (answer.status_code, answer.json()["code"]) == (422, "bad_signature")
-    assert answer.json()["errors"][0]["pointer"] == "#/signed_tx"
+    assert answer.json()["errors"][0]["pointer"] == "#/body/signed_tx"
     answer = await client.post(
         "/v1/transactions:simulate", json={"signer": world.member_key(2).public_key.hex(), "call": withdraw}
     )
