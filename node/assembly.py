@@ -148,6 +148,7 @@ class Node:
             observe_sync=self.metrics.observe_sync,
         )
         self.pool_journal.observe_sync = partial(self.metrics.observe_sync, "pool")
+        self.metrics.journal_bytes.labels("votes").set_function(lambda: self.storage.journal.bytes_count)
         return Runtime(
             config=Config(
                 chain_id=self.ledger.chain_id,

@@ -71,7 +71,7 @@ class CatchingUp:
         self._blocks: deque[CertifiedBlock] = deque()
         self._peer = -1
         self.synced_blocks = 0
-        """Blocks taken from peers since the start, for the metrics."""
+        """Blocks taken from peers since the start."""
 
     def claim(self, height: int, peer: int) -> None:
         """Take note that a peer says it has the block of this height."""

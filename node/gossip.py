@@ -84,8 +84,6 @@ class Gossip:
         self._turns: deque[int] = deque()
         """Peers of whom something waits, the next first."""
         self._is_scheduled = False
-        self.refused = 0
-        """Transactions of peers that were refused, for the metrics."""
 
     @property
     def waiting(self) -> int:
@@ -186,7 +184,6 @@ class Gossip:
             elif not self._is_known(transaction):
                 self._admit(transaction, peer)
         except GongjiError as error:
-            self.refused += 1
             inbox.refusals += 1
             if error.code in FALSE_CODES:
                 self._shun(inbox)

@@ -79,7 +79,9 @@ class NodeMetrics:
             "gongji_refused", "Transactions refused, by code and by who handed them in", ["code", "source"],
             registry=registry,
         )  # fmt: skip
-        self.journal_bytes = Gauge("gongji_journal_bytes", "Size of a journal", ["journal"], registry=registry)
+        self.journal_bytes = Gauge(
+            "gongji_journal_bytes", "Size of a journal: votes or pool", ["journal"], registry=registry
+        )
         self.sync_seconds = Histogram(
             "gongji_sync_seconds", "Time of one durable write", ["file"], buckets=_SECONDS, registry=registry
         )

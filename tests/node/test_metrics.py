@@ -77,6 +77,8 @@ async def test_node_fills_finality_sync_time_and_clock_drift(template: Devnet, t
         assert values["gongji_finality_seconds_count"] == 1, "of its own clients only"
         for file in ("ledger", "journal", "guard", "pool"):
             assert values[f"gongji_sync_seconds_count,file={file}"] > 0, file
+        for journal in ("votes", "pool"):
+            assert values[f"gongji_journal_bytes,journal={journal}"] > 0, journal
         assert values["gongji_clock_drift_seconds"] == 1.5
         others = read_rendered(cluster[2].condition.render_metrics()[0])
         assert others["gongji_finality_seconds_count"] == 0
