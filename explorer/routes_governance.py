@@ -19,10 +19,9 @@ from explorer.answering import Answer, Answering
 from explorer.answers_governance import OrganisationPage, ProposalPage
 from explorer.pagination import read_window
 from explorer.parameters import HexId, OrganisationsQuery, ProposalsQuery, ReadQuery
-from explorer.problems import ProblemError
 from explorer.reader import ChainSnapshot, Record
 from explorer.routes_plan import scan_table
-from explorer.views_chain import require
+from explorer.views_chain import require, require_asked
 from explorer.views_governance import build_organisation, build_proposal
 
 
@@ -40,9 +39,7 @@ def build_governance_router(answering: Answering) -> APIRouter:
     ) -> Response:
         def read(snapshot: ChainSnapshot) -> Answer:
             proposal_id = bytes.fromhex(proposal)
-            record = snapshot.read(PROPOSAL, proposal_id)
-            if record is None:
-                raise ProblemError("not_found", values={"proposal": proposal})
+            record = require_asked(snapshot, PROPOSAL, {"proposal": proposal_id})
             return Answer(body=build_proposal(snapshot, proposal_id, record))
 
         return await answering.read(request, query, read)

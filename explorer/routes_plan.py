@@ -41,7 +41,7 @@ from explorer.parameters import (
 from explorer.privacy import is_payee_withheld
 from explorer.problems import FieldError, ProblemError
 from explorer.reader import ChainSnapshot, Record
-from explorer.views_chain import require
+from explorer.views_chain import require, require_asked
 from explorer.views_claim import build_claim, build_claim_summary, build_payout, build_settlement
 from explorer.views_plan import (
     PoolReader,
@@ -68,10 +68,7 @@ def build_plan_router(answering: Answering) -> APIRouter:
         request: Request, plan: Annotated[PlanName, Path()], query: Annotated[ReadQuery, Query()]
     ) -> Response:
         def read(snapshot: ChainSnapshot) -> Answer:
-            record = snapshot.read(PLAN, plan)
-            if record is None:
-                raise ProblemError("not_found", values={"plan": plan})
-            return Answer(body=build_plan(snapshot, plan, record))
+            return Answer(body=build_plan(snapshot, plan, require_asked(snapshot, PLAN, {"plan": plan})))
 
         return await answering.read(request, query, read)
 
@@ -85,9 +82,7 @@ def build_plan_router(answering: Answering) -> APIRouter:
     ) -> Response:
         def read(snapshot: ChainSnapshot) -> Answer:
             member_id = bytes.fromhex(member)
-            record = snapshot.read(MEMBER, member_id)
-            if record is None:
-                raise ProblemError("not_found", values={"member": member})
+            record = require_asked(snapshot, MEMBER, {"member": member_id})
             return Answer(body=build_member(PoolReader(snapshot), member_id, record))
 
         return await answering.read(request, query, read)
@@ -102,9 +97,7 @@ def build_plan_router(answering: Answering) -> APIRouter:
     ) -> Response:
         def read(snapshot: ChainSnapshot) -> Answer:
             claim_id = bytes.fromhex(claim)
-            record = snapshot.read(CLAIM, claim_id)
-            if record is None:
-                raise ProblemError("not_found", values={"claim": claim})
+            record = require_asked(snapshot, CLAIM, {"claim": claim_id})
             return Answer(body=build_claim(claim_id, record, read_review(snapshot, claim_id)))
 
         return await answering.read(request, query, read)

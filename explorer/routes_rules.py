@@ -15,7 +15,7 @@ from explorer.parameters import PageQuery, PlanName, ReadQuery
 from explorer.problems import ProblemError
 from explorer.reader import ChainSnapshot
 from explorer.routes_plan import scan_table
-from explorer.views_chain import require
+from explorer.views_chain import require, require_asked
 from explorer.views_rules import RulesReader
 
 
@@ -49,9 +49,7 @@ def build_rules_router(answering: Answering) -> APIRouter:
 
 
 def _read_rules(answering: Answering, plan: str, query: PageQuery, snapshot: ChainSnapshot) -> Answer:
-    record = snapshot.read(PLAN, plan)
-    if record is None:
-        raise ProblemError("not_found", values={"plan": plan})
+    record = require_asked(snapshot, PLAN, {"plan": plan})
     asked = query.build_list_query("listRules")
     window = read_window(
         answering.cursors,

@@ -11,7 +11,7 @@ from chain.contract.custody_tables import ACCOUNT, DEPOSIT, STATEMENT, DepositRe
 from chain.contract.money_tables import RELEASE
 from chain.contract.release import is_held
 from chain.contract.settlement_tables import SHARE_STEP
-from chain.contract.tables import PLAN, POOL, PlanRecord
+from chain.contract.tables import PLAN, POOL, PlanRecord, PoolRecord
 from chain.state import KeyPart
 from explorer.access import SCOPE_PAYMENTS
 from explorer.answering import Answer, Answering
@@ -25,11 +25,11 @@ from explorer.parameters import (
     StatementsQuery,
     TasksQuery,
 )
-from explorer.problems import ProblemError
 from explorer.reader import ChainSnapshot, Record
 from explorer.represent import build_money
 from explorer.routes_plan import scan_table
 from explorer.tasks import read_tasks
+from explorer.views_chain import require_asked
 from explorer.views_work import (
     build_calendar,
     build_deposit,
@@ -66,7 +66,7 @@ def build_work_router(answering: Answering) -> APIRouter:
     @router.get("/calendar", operation_id="getCalendar", summary="The days ahead of a plan")
     async def get_calendar(request: Request, query: Annotated[CalendarQuery, Query()]) -> Response:
         def read(snapshot: ChainSnapshot) -> Answer:
-            record = _require_plan(snapshot, query.plan)
+            record = require_asked(snapshot, PLAN, {"plan": query.plan})
             return Answer(body=build_calendar(snapshot, query.plan, record, periods=query.periods))
 
         return await answering.read(request, query, read)
@@ -78,27 +78,13 @@ def build_work_router(answering: Answering) -> APIRouter:
     return router
 
 
-def _require_plan(snapshot: ChainSnapshot, plan: str) -> PlanRecord:
-    record = snapshot.read(PLAN, plan)
-    if record is None:
-        raise ProblemError("not_found", values={"plan": plan})
-    return record
-
-
-def _require_pool(snapshot: ChainSnapshot, plan: str, pool: int) -> PlanRecord:
-    record = _require_plan(snapshot, plan)
-    if snapshot.read(POOL, plan, pool) is None:
-        raise ProblemError("not_found", values={"plan": plan, "pool": pool})
-    return record
-
-
-def _require_account(snapshot: ChainSnapshot, account: str) -> None:
-    if snapshot.read(ACCOUNT, account) is None:
-        raise ProblemError("not_found", values={"account": account})
+def _require_pool(snapshot: ChainSnapshot, plan: str, pool: int) -> tuple[PlanRecord, PoolRecord]:
+    record = require_asked(snapshot, PLAN, {"plan": plan})
+    return record, require_asked(snapshot, POOL, {"plan": plan, "pool": pool})
 
 
 def _read_deposits(answering: Answering, query: DepositsQuery, snapshot: ChainSnapshot) -> Answer:
-    _require_account(snapshot, query.account)
+    require_asked(snapshot, ACCOUNT, {"account": query.account})
     parts: tuple[KeyPart, ...] = (query.account,)
     if query.booking_day is not None:
         parts = (query.account, parse_day(query.booking_day))
@@ -121,7 +107,7 @@ def _read_deposits(answering: Answering, query: DepositsQuery, snapshot: ChainSn
 
 
 def _read_statements(answering: Answering, query: StatementsQuery, snapshot: ChainSnapshot) -> Answer:
-    _require_account(snapshot, query.account)
+    require_asked(snapshot, ACCOUNT, {"account": query.account})
     window = read_window(
         answering.cursors,
         query.build_list_query("listStatements"),
@@ -133,7 +119,7 @@ def _read_statements(answering: Answering, query: StatementsQuery, snapshot: Cha
 
 
 def _read_ready(answering: Answering, query: ReadyQuery, is_scoped: bool, snapshot: ChainSnapshot) -> Answer:
-    plan = _require_pool(snapshot, query.plan, query.pool)
+    plan, _ = _require_pool(snapshot, query.plan, query.pool)
     today = compute_day(snapshot.head.timestamp_ms, plan.utc_offset_minutes)
     window = read_window(
         answering.cursors,
@@ -155,7 +141,7 @@ def _read_ready(answering: Answering, query: ReadyQuery, is_scoped: bool, snapsh
 
 
 def _read_tasks(answering: Answering, query: TasksQuery, snapshot: ChainSnapshot) -> Answer:
-    _require_plan(snapshot, query.plan)
+    require_asked(snapshot, PLAN, {"plan": query.plan})
     window = read_window(
         answering.cursors,
         query.build_list_query("listTasks"),
@@ -167,14 +153,13 @@ def _read_tasks(answering: Answering, query: TasksQuery, snapshot: ChainSnapshot
 
 
 def _read_reminders(answering: Answering, query: RemindersQuery, snapshot: ChainSnapshot) -> Answer:
-    _require_pool(snapshot, query.plan, query.pool)
+    _, pool = _require_pool(snapshot, query.plan, query.pool)
     window = read_window(
         answering.cursors,
         query.build_list_query("listReminders"),
         height=snapshot.head.height,
         read_rows=read_reminders(snapshot, query.plan, query.pool, below=query.below),
     )
-    pool = snapshot.read(POOL, query.plan, query.pool)
-    last = None if pool is None else snapshot.read(SHARE_STEP, query.plan, query.pool, max(0, pool.settlements - 1))
+    last = snapshot.read(SHARE_STEP, query.plan, query.pool, max(0, pool.settlements - 1))
     charge = build_money(0 if last is None else last.per)
     return Answer(body=ReminderPage(items=window.rows, page=window.page, last_charge=charge), page=window.page)

@@ -2,6 +2,7 @@
 form)."""
 
 from base64 import b64encode
+from collections.abc import Mapping
 from typing import TypeVar
 
 import msgspec
@@ -37,6 +38,7 @@ from explorer.answers_chain import (
     VoteAnswer,
 )
 from explorer.privacy import is_withheld, publish_events
+from explorer.problems import ProblemError
 from explorer.reader import BlockRecord, ChainSnapshot, Entry, TransactionStatus
 from explorer.represent import JsonObject, format_time, get_code, represent_fields
 
@@ -48,6 +50,15 @@ def require(snapshot: ChainSnapshot, table: Table[V], *parts: bytes | str | int)
     value = snapshot.read(table, *parts)
     if value is None:
         raise StoreError(f"the state has no {table.name} {parts!r}")
+    return value
+
+
+def require_asked(snapshot: ChainSnapshot, table: Table[V], asked: Mapping[str, bytes | str | int]) -> V:
+    """Return the record that a caller asked for, by the parts of its key; raise `ProblemError` not_found with them."""
+    value = snapshot.read(table, *asked.values())
+    if value is None:
+        values = {name: part.hex() if isinstance(part, bytes) else part for name, part in asked.items()}
+        raise ProblemError("not_found", values=values)
     return value
 
 
