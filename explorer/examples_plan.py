@@ -27,6 +27,23 @@ from explorer.answers_review import ClaimReviewAnswer
 from explorer.examples_chain import CLAIM, HASH, KEY, MEMBER, PAGE
 from explorer.represent import build_money
 
+POOL_TERMS = PoolTermsAnswer(
+    utc_offset_minutes=480,
+    notice_days_of_month=[7, 21],
+    charge_days_of_month=[14, 28],
+    notice_full_days_min=3,
+    fee_bp=800,
+    cap_per_case=build_money(10),
+    cap_per_period=None,
+    cap_per_year=build_money(18_800),
+    deposit_min=build_money(1_000),
+    deposit_max=build_money(20_000),
+    grace_periods=2,
+    members_min=500,
+    launch_days=180,
+    residue_to="members",
+)
+BENEFIT = BenefitAnswer(row=0, age_from_years=0, age_to_years=39, grade="severe", amount=build_money(30_000_000))
 POOL = PoolAnswer(
     pool=0,
     account="custody-1",
@@ -80,29 +97,12 @@ PLAN = PlanAnswer(
             version=0,
             active_from="2027-01-29",
             rules_hash=HASH,
-            pool_terms=PoolTermsAnswer(
-                utc_offset_minutes=480,
-                notice_days_of_month=[7, 21],
-                charge_days_of_month=[14, 28],
-                notice_full_days_min=3,
-                fee_bp=800,
-                cap_per_case=build_money(10),
-                cap_per_period=None,
-                cap_per_year=build_money(18_800),
-                deposit_min=build_money(1_000),
-                deposit_max=build_money(20_000),
-                grace_periods=2,
-                members_min=500,
-                launch_days=180,
-                residue_to="members",
-            ),
+            pool_terms=POOL_TERMS,
             waiting_days=90,
             claim_window_days=180,
             age_min_days=30,
             age_limit_years=60,
-            benefits=[
-                BenefitAnswer(row=0, age_from_years=0, age_to_years=39, grade="severe", amount=build_money(30_000_000))
-            ],
+            benefits=[BENEFIT],
         )
     ],
     pools=[POOL],

@@ -1,6 +1,7 @@
 """Examples of the OpenAPI document about rules, made of the very records that are sent."""
 
-from explorer.answers_plan import BenefitAnswer, PoolTermsAnswer
+from msgspec.structs import replace
+
 from explorer.answers_rules import (
     ClauseAnswer,
     ClauseDifferenceAnswer,
@@ -13,13 +14,12 @@ from explorer.answers_rules import (
     SourceFileAnswer,
 )
 from explorer.examples_chain import HASH, PAGE
-from explorer.represent import build_money
+from explorer.examples_plan import BENEFIT, POOL_TERMS
 
 _RIGHT = ClauseAnswer(
     number="2.1", kind="right", zh="成员可随时退出，不收费用。", en="A member may leave at any time without a fee."
 )
 _EXCLUSION = ClauseAnswer(number="5.4", kind="exclusion", zh="战争造成的伤病。", en="What follows from war.")
-_BENEFIT = BenefitAnswer(row=0, age_from_years=0, age_to_years=39, grade="severe", amount=build_money(30_000_000))
 RULES = RulesPage(
     items=[
         RulesAnswer(
@@ -39,32 +39,17 @@ RULES = RulesPage(
             members_upgraded=1_060,
             name="Critical illness",
             currency="CNY",
-            pool_terms=PoolTermsAnswer(
-                utc_offset_minutes=480,
-                notice_days_of_month=[7, 21],
-                charge_days_of_month=[14, 28],
-                notice_full_days_min=3,
-                fee_bp=700,
-                cap_per_case=build_money(10),
-                cap_per_period=None,
-                cap_per_year=build_money(18_800),
-                deposit_min=build_money(1_000),
-                deposit_max=build_money(20_000),
-                grace_periods=2,
-                members_min=500,
-                launch_days=180,
-                residue_to="charity",
-            ),
+            pool_terms=replace(POOL_TERMS, fee_bp=700, residue_to="charity"),
             waiting_members_share=True,
             unpaid="carry",
             carry_periods_max=2,
             jury_size=11,
-            benefit_ceiling=[_BENEFIT],
+            benefit_ceiling=[BENEFIT],
             waiting_days=90,
             claim_window_days=180,
             age_min_days=30,
             age_limit_years=60,
-            benefits=[_BENEFIT],
+            benefits=[BENEFIT],
             clauses=[_RIGHT, _EXCLUSION],
             exclusions=[ExclusionAnswer(name="war", clause="5.4")],
             difference=DifferenceAnswer(
