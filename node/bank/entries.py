@@ -100,7 +100,7 @@ def _read_entry(entry: Node) -> list[Movement]:
     value_day = entry.require("ValDt").read_day()
     details = [detail for part in entry.list("NtryDtls") for detail in part.list("TxDtls")]
     code = _read_code(entry)
-    is_reversal = entry.get_text("RvslInd") == "true"
+    is_reversal = _read_is_reversal(entry)
     movements = []
     total = 0
     for position, detail in enumerate(details or [entry]):
@@ -140,6 +140,16 @@ def _require_booked(entry: Node) -> None:
         raise code.refuse(f"{code.text!r:.20}: only booked entries belong here")
 
 
+def _read_is_reversal(entry: Node) -> bool:
+    """Return whether an entry takes an earlier one back; xs:boolean has two words for each."""
+    node = entry.find("RvslInd")
+    if node is None or node.text in {"false", "0"}:
+        return False
+    if node.text not in {"true", "1"}:
+        raise node.refuse(f"{node.text!r:.20} is neither true nor false")
+    return True
+
+
 def _read_part(detail: Node) -> int:
     node = detail.find("Amt") or detail.find("AmtDtls/TxAmt/Amt")
     if node is None:
@@ -160,7 +170,8 @@ def _read_code(holder: Node) -> tuple[str, str, str] | None:
 
 def _get_kind(code: tuple[str, str, str] | None, *, is_credit: bool, is_ours: bool, is_reversal: bool) -> MovementKind:
     if is_credit:
-        if is_ours or code in _RETURN_FAMILIES:
+        # The reversal of a debit is nobody's deposit: it belongs to that debit, whatever it was.
+        if is_ours or is_reversal or code in _RETURN_FAMILIES:
             return MovementKind.RETURNED_PAYMENT
         if code in _INTEREST:
             return MovementKind.INTEREST

@@ -87,6 +87,20 @@ def test_a_reversed_credit_is_a_recall() -> None:
     assert movement.kind is MovementKind.RECALL
 
 
+@pytest.mark.parametrize("word", ["true", "1"])
+def test_a_reversed_debit_is_no_deposit(word: str) -> None:
+    entry = build_entry(indicator="CRDT", more=f"<RvslInd>{word}</RvslInd>")
+    statement = read_statement(parse(build_statement(entry)))
+    assert [movement.kind for movement in statement.movements] == [MovementKind.RETURNED_PAYMENT]
+
+
+@pytest.mark.parametrize(("word", "kind"), [("1", MovementKind.RECALL), ("0", MovementKind.FOREIGN_DEBIT)])
+def test_a_reversal_is_told_by_either_word(word: str, kind: MovementKind) -> None:
+    entry = build_entry(indicator="DBIT", code=("PMNT", "MCOP", "CHRG"), more=f"<RvslInd>{word}</RvslInd>")
+    statement = read_statement(parse(build_statement(entry, opening="1.00", closing="0.00")))
+    assert [movement.kind for movement in statement.movements] == [kind]
+
+
 def test_a_day_without_movements_is_a_statement_too() -> None:
     assert read(build_statement(opening="5.00", closing="5.00")).movements == ()
 
