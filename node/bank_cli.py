@@ -292,7 +292,8 @@ def export(
         today = str(client.get("/v1/calendar", {"plan": account.plan})["today"])
     left = [item for item in found if isinstance(item, Unresolved)]
     with report_errors():
-        _write_payments(desk, account, [item for item in found if isinstance(item, Resolved)], output, today)
+        payments = [item for item in found if isinstance(item, Resolved)]
+        write_payments(desk, account, payments, output=output, today=today, is_again=again)
     for item in left:
         typer.echo(f"{item.order.kind} {item.order.instruction.hex()}: {item.reason}", err=True)
     if left:
@@ -307,7 +308,9 @@ def _find_code(client: Client, order: PayOrder) -> int | None:
     return code if isinstance(code, int) else None
 
 
-def _write_payments(desk: Desk, account: CustodyAccount, payments: list[Resolved], output: Path, today: str) -> None:
+def write_payments(
+    desk: Desk, account: CustodyAccount, payments: list[Resolved], *, output: Path, today: str, is_again: bool
+) -> None:
     """Write the file and note what is in it; a crash in between leaves `.part` and nothing that is paid twice."""
     if not payments:
         typer.echo("nothing to pay")
@@ -323,19 +326,21 @@ def _write_payments(desk: Desk, account: CustodyAccount, payments: list[Resolved
     )
     part = output.with_name(output.name + ".part")
     create_file(part, content)
-    desk.register.put_sent(
-        PREFIX_BYTES,
-        [
-            Sent(
-                instruction=item.order.instruction,
-                attempt=item.order.attempt,
-                custody=account.name,
-                amount=item.order.amount,
-                message=message,
-            )
-            for item in payments
-        ],
-    )
+    sent = [
+        Sent(
+            instruction=item.order.instruction,
+            attempt=item.order.attempt,
+            custody=account.name,
+            amount=item.order.amount,
+            message=message,
+        )
+        for item in payments
+    ]
+    try:
+        desk.register.put_sent(PREFIX_BYTES, sent, is_again=is_again)
+    except ConfigError:
+        part.unlink()
+        raise
     part.rename(output)
     sync_directory(output.parent)
     total = sum(item.order.amount for item in payments)

@@ -161,9 +161,19 @@ class Register:
 
     # --- payments ---
 
-    def put_sent(self, prefix_bytes: int, payments: Sequence[Sent]) -> None:
-        """Note what is handed over, before it is: a payment is never in two files by mistake."""
+    def put_sent(self, prefix_bytes: int, payments: Sequence[Sent], *, is_again: bool = False) -> None:
+        """Note what is handed over, before it is: a payment is never in two files by mistake.
+
+        Raises `ConfigError`, noting nothing, where another export has noted one of these attempts meanwhile, unless
+        it `is_again` on purpose.
+        """
         with self._write() as database:
+            for item in () if is_again else payments:
+                if (
+                    sent := self.find_sent(item.instruction[:prefix_bytes])
+                ) is not None and sent.attempt >= item.attempt:
+                    reason = f"{item.instruction.hex()} was exported meanwhile, in {sent.message}: export again"
+                    raise ConfigError(field=str(self._path), reason=reason)
             database.executemany(
                 "INSERT OR REPLACE INTO sent VALUES (?, ?, ?, ?, ?, ?)",
                 [

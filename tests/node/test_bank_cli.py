@@ -18,12 +18,18 @@ from chain.contract.member_calls import MemberWithdraw
 from chain.contract.money_tables import OTHER_CASH
 from chain.contract.tables import POOL
 from chain.crypto import sha256
+from chain.errors import ConfigError
 from chain.transaction import get_call_name
 from explorer.access import AccessKey, AccessKeys
 from explorer.app import build_app
 from explorer.settings import ExplorerSettings
 from node.bank.desk import CONFIG_NAME, create_desk
+from node.bank.desk import Desk as BankDesk
 from node.bank.end_to_end import build_end_to_end_id
+from node.bank.entries import Party
+from node.bank.orders import PayOrder, Resolved
+from node.bank.pain001 import Transfer
+from node.bank_cli import write_payments
 from node.cli import app as command_line
 from node.cli_tx import read_call
 from node.keys import KeyKind, save_key
@@ -295,3 +301,24 @@ def test_sending_needs_a_key_and_a_folder(counter: Counter) -> None:
     assert made.exit_code == 0
     assert counter.run("init", str(counter.directory / "fresh"), online=False).exit_code == 2
     assert msgspec.toml.decode((counter.directory / "fresh" / CONFIG_NAME).read_bytes())["account"]
+
+
+def test_two_exports_at_once_order_a_payment_once(tmp_path: Path) -> None:
+    create_desk(tmp_path / "desk")
+    desks = [BankDesk(tmp_path / "desk") for _ in range(2)]
+    order = PayOrder(
+        instruction=sha256(b"i"), kind="refund", amount=5, attempt=0, is_held=False, account_token=bytes(32),
+        return_of=None, member=None,
+    )  # fmt: skip
+    payee = Party(name="A", account="622", agent="")
+    transfer = Transfer(end_to_end_id=build_end_to_end_id(order.instruction), amount=5, payee=payee, remittance="r")
+    found = [Resolved(order, transfer)]  # both have asked the node before either of them has written
+    files = [tmp_path / "one.xml", tmp_path / "two.xml"]
+    write_payments(desks[0], desks[0].accounts[0], found, output=files[0], today="2026-01-29", is_again=False)
+    with pytest.raises(ConfigError, match="was exported meanwhile"):
+        write_payments(desks[1], desks[1].accounts[0], found, output=files[1], today="2026-01-29", is_again=False)
+    assert [path.name for path in sorted(tmp_path.glob("*.xml*"))] == ["one.xml"]
+    write_payments(desks[1], desks[1].accounts[0], found, output=files[1], today="2026-01-29", is_again=True)
+    assert files[1].exists()
+    for desk in desks:
+        desk.register.close()
