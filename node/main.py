@@ -98,7 +98,10 @@ async def _serve(
         server_task = tasks.create_task(server.serve(sockets=[listener]), name="rest")
         lag_task = tasks.create_task(_measure_lag(node), name="loop lag")
         candidacy_task = tasks.create_task(node.candidacy.run(), name="candidacy")
-        await node.mesh.start(tasks)
+        try:
+            await node.mesh.start(tasks)
+        except OSError as error:
+            raise OSError(f"listen.p2p {config.listen.p2p}: {error.strerror or error}") from error
         restored = node.begin()
         # A large live heap would make full collections visible in block time (state-tree 9.9).
         gc.collect()

@@ -1,7 +1,6 @@
 """The REST server of a node: the explorer's application over its store, with the routes that take things in."""
 
 from importlib.metadata import version
-from pathlib import Path
 
 from chain.genesis import Genesis
 from explorer.access import AccessKey, AccessKeys
@@ -11,7 +10,6 @@ from node.assembly import Node
 from node.config import NodeConfig
 from node.contract_source import read_contract_source
 from node.http_server import ConnectionLimits, RestServer, build_server
-from node.keys import load_secret
 from node.logs import get_logger
 from node.prepare_api import build_prepare_router
 from node.reader import StoreReader
@@ -23,7 +21,7 @@ def build_rest_server(node: Node, config: NodeConfig, genesis: Genesis) -> RestS
     limits = HttpLimits(requests_per_s=config.api.requests_per_s, requests_burst=config.api.requests_burst)
     settings = ExplorerSettings(
         software_version=version("gongji"),
-        cursor_key=load_secret(Path(config.keys.cursor_secret)),
+        cursor_key=node.storage.cursor_secret,
         hosts=config.api.hosts,
         limits=limits,
         access=_build_access(config),

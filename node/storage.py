@@ -10,28 +10,35 @@ from chain.store import Store
 from chain.types import Hash
 from chain.validators import Validator, ValidatorSet, find_index
 from node.checkpoint_mark import open_mark
-from node.config import NodeConfig
+from node.config import KeyPaths, NodeConfig
+from node.files import create_directory, read_secret
 from node.guard import open_guard
 from node.journal import open_journal
-from node.keys import KeyKind, load_key
+from node.keys import KeyKind, load_key, load_secret
 from node.pool_journal import PoolJournal
 from node.reveal import RevealFiles
 from node.signer import compute_restart
-from p2p import ConfigurationError, load_pin
+from p2p import ConfigurationError, build_server_context, load_pin
+
+TLS_KEY_BYTES_MAX = 16_384
 
 
 class Storage:
     """Open files of one node; its keys may be those of a validator, or of one that is not yet in the set."""
 
     def __init__(self, config: NodeConfig, genesis: Genesis) -> None:
-        """Open everything; raise `ConfigError` where keys do not fit the chain, `StoreError` where the disk fails."""
+        """Open everything; raise `ConfigError` where a secret is missing, open to others or does not fit the chain,
+        before anything is opened, and `StoreError` where the disk fails."""
         self.key = load_key(Path(config.keys.validator), kind=KeyKind.VALIDATOR)
         self.checkpoint_key = load_key(Path(config.keys.checkpoint), kind=KeyKind.CHECKPOINT)
+        self.cursor_secret = load_secret(Path(config.keys.cursor_secret))
+        """Authenticates the cursors of lists."""
         self._pin = _load_pin(Path(config.keys.tls_certificate))
         self._reveals = RevealFiles(Path(config.keys.reveal))
         own = self._find_own(genesis.validators)
+        _validate_tls_key(config.keys)
         self.directory = Path(config.data_dir)
-        self.directory.mkdir(parents=True, exist_ok=True)
+        create_directory(self.directory)
         chain_id = compute_chain_id(genesis)
         self.store = Store(self.directory / "ledger", chain_id)
         self.ledger = Ledger(self.store, genesis)
@@ -96,6 +103,16 @@ class Storage:
         self.guard.close()
         self.pool_journal.close()
         self.store.close()
+
+
+def _validate_tls_key(keys: KeyPaths) -> None:
+    """Raise `ConfigError` unless the key is that of the certificate, and nobody else may read it."""
+    certificate, private_key = Path(keys.tls_certificate), Path(keys.tls_private_key)
+    read_secret(private_key, bytes_max=TLS_KEY_BYTES_MAX)
+    try:
+        build_server_context(certificate_path=certificate, private_key_path=private_key)
+    except ConfigurationError as error:
+        raise ConfigError(field="keys.tls_private_key", reason=str(error)) from error
 
 
 def _load_pin(path: Path) -> bytes:

@@ -11,7 +11,7 @@ from p2p.events import ConnectionRefused, Event, EventHandler, FrameReceived, Pe
 from p2p.frames import FrameKind, Lane
 from p2p.mesh import Mesh
 from p2p.statistics import LaneStatistics, MeshStatistics, PeerStatistics
-from p2p.tls import ANCHOR_NAME, ANCHOR_SEED, compute_pin, load_pin
+from p2p.tls import ANCHOR_NAME, ANCHOR_SEED, build_server_context, compute_pin, load_pin
 
 __all__ = [
     "ANCHOR_NAME",
@@ -33,6 +33,7 @@ __all__ = [
     "PeerStatistics",
     "PeerUp",
     "RefusalReason",
+    "build_server_context",
     "compute_pin",
     "load_pin",
 ]

@@ -62,6 +62,31 @@ def test_file_of_another_validator_is_refused_by_its_name(devnet: Devnet, field:
     assert caught.value.values["field"] == f"keys.{field}"
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "mode", "said"),
+    [
+        ("cursor.secret", None, 0o600, "cursor.secret, reason=cannot be read"),
+        ("cursor.secret", b"short", 0o600, "cursor.secret, reason=is no secret in hex"),
+        ("tls-key.pem", b"", 0o644, "tls-key.pem, reason=has mode 0644; a secret must have 0600"),
+        ("tls-key.pem", b"no key", 0o600, "keys.tls_private_key, reason=.*no matching pair"),
+        ("tls-key.pem", None, 0o600, "tls-key.pem, reason=cannot be read"),
+    ],
+)
+def test_secret_that_cannot_be_used_is_named_before_anything_is_opened(
+    devnet: Devnet, name: str, content: bytes | None, mode: int, said: str
+) -> None:
+    path = devnet.get_config_path(0).parent / "keys" / name
+    if content is None:
+        path.unlink()
+    else:
+        path.write_bytes(content or path.read_bytes())
+        path.chmod(mode)
+    data = Path(get_config(devnet).data_dir)
+    with pytest.raises(ConfigError, match=said):
+        Storage(get_config(devnet), load_genesis(devnet.genesis_path))
+    assert not (data / "ledger").exists()
+
+
 def test_database_of_another_chain_is_refused(devnet: Devnet) -> None:
     genesis = load_genesis(devnet.genesis_path)
     Storage(get_config(devnet), genesis).close()
