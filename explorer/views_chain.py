@@ -239,8 +239,8 @@ def build_transaction_summary(entry: Entry, timestamp_ms: int) -> TransactionSum
 def build_transaction(entry: Entry, timestamp_ms: int, *, is_public: bool = True) -> TransactionAnswer:
     """Return a committed transaction; the public does not see what links a claim to a member (contract 6).
 
-    `is_public` False: the answer goes to somebody who has just handed in the signed bytes, so that nothing is
-    withheld.
+    `is_public` False: the answer goes to somebody who has just handed in the signed bytes. Where the call is withheld
+    nobody else has them, so that all is shown; those of a public call everybody can read here and hand in again.
     """
     transaction = decode_stored(entry.raw)
     call = transaction.body.call
@@ -264,10 +264,11 @@ def build_transaction(entry: Entry, timestamp_ms: int, *, is_public: bool = True
             events_hash=log.events_hash.hex(),
         ),
     )
-    if is_public and is_withheld(name):
+    is_own = not is_public and is_withheld(name)
+    if is_withheld(name) and not is_own:
         withheld = ["body", "signer", "signed_tx", "items", "events", "valid_until"]
         return msgspec.structs.replace(answer, withheld=withheld)
-    shown, hidden = publish_events(receipt.events) if is_public else (list(receipt.events), 0)
+    shown, hidden = (list(receipt.events), 0) if is_own else publish_events(receipt.events)
     return msgspec.structs.replace(
         answer,
         valid_until=format_time(transaction.body.valid_until_ms),

@@ -303,7 +303,7 @@ def _build_single(result: SubmitResult, *, is_wait_applied: bool) -> Response:
     if is_wait_applied:
         headers["preference-applied"] = "wait"
     if result.entry is not None:
-        # Whoever hands in the signed bytes knows what is in them, so nothing is withheld from this answer.
+        # Whoever hands in the bytes of a withheld call knows what is in them, so nothing is withheld from this answer.
         answer = build_transaction(result.entry, result.block_ms, is_public=False)
         status = 200 if result.is_replayed else 201
     else:

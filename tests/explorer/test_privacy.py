@@ -1,6 +1,7 @@
 """Contract 6: no answer of the API links a claim to a member."""
 
 import re
+from base64 import b64encode
 
 import httpx
 import msgspec
@@ -10,7 +11,11 @@ from chain.contract.calls import Call
 from chain.contract.claim_events import ClaimPaid
 from chain.contract.custody_tables import INSTRUCTION_AID, INSTRUCTION_REFUND, InstructionRecord
 from chain.contract.events import MemberStatusChanged
+from chain.contract.member_calls import MemberLeave
+from chain.receipt import Receipt
 from explorer.privacy import PUBLIC_CALLS, WITHHELD_CALLS, publish_events
+from explorer.reader import Entry
+from explorer.views_chain import build_transaction
 from explorer.views_claim import build_payout
 from tests.explorer.test_represent import list_union
 from tests.explorer.world import World
@@ -123,6 +128,18 @@ def test_events_of_members_stand_in_no_answer_beside_events_of_claims() -> None:
     assert publish_events((paid, moved)) == ([paid], 1)
     assert publish_events((moved,)) == ([moved], 0)
     assert publish_events(()) == ([], 0)
+
+
+def test_bytes_that_everybody_can_read_open_nothing_more_when_they_are_handed_in_again(world: World) -> None:
+    """The answer to a replay must not say what the transaction's own page withholds: its bytes are on that page."""
+    events = (ClaimPaid(claim=ID, amount=5), MemberStatusChanged(member=ID, status=1, reason=0))
+    transaction = world.sign(MemberLeave(member=ID), world.member_key(0))
+    receipt = Receipt(tx_id=transaction.tx_id, outcome=0, items=(), events=events)
+    entry = Entry(height=1, index=1, raw=transaction.raw, receipt=receipt)
+    answer = build_transaction(entry, 0)
+    assert answer.signed_tx == b64encode(transaction.raw).decode()
+    assert answer.withheld == ["events"]
+    assert build_transaction(entry, 0, is_public=False) == answer
 
 
 @pytest.mark.parametrize("kind", [INSTRUCTION_AID, INSTRUCTION_REFUND])
