@@ -10,7 +10,6 @@ from chain.contract.context import compute_day
 from chain.contract.custody_tables import (
     ACCOUNT,
     INSTRUCTION,
-    INSTRUCTION_AID,
     INSTRUCTION_KIND_NAMES,
     STATEMENT_STATE_NAMES,
     DepositRecord,
@@ -33,6 +32,7 @@ from explorer.answers_work import (
     StatementAnswer,
 )
 from explorer.pagination import Rows
+from explorer.privacy import is_payee_withheld
 from explorer.reader import ChainSnapshot, Record
 from explorer.represent import build_money, format_day, get_name
 from explorer.tasks import ACK_DAYS
@@ -117,7 +117,7 @@ def build_ready(
     instruction: bytes, record: InstructionRecord, *, today: int, is_held: bool, is_scoped: bool
 ) -> ReadyAnswer:
     """Return one order to the bank; `is_scoped` adds what links a claim to a member (contract 6)."""
-    is_aid = record.kind == INSTRUCTION_AID
+    is_withheld = is_payee_withheld(record)
     due = record.created_day + ACK_DAYS
     deposit = record.deposit
     return ReadyAnswer(
@@ -133,8 +133,8 @@ def build_ready(
         period=record.period,
         return_of=None if deposit is None else f"{deposit[0]}/{format_day(deposit[1])}/{deposit[2].hex()}",
         account_token=_hex(record.account_token) if is_scoped else UNSET,
-        member=_hex(record.member) if is_scoped or not is_aid else UNSET,
-        claim=_hex(record.claim) if is_aid else UNSET,
+        member=_hex(record.member) if is_scoped or not is_withheld else UNSET,
+        claim=_hex(record.claim) if is_withheld else UNSET,
     )
 
 

@@ -17,6 +17,7 @@ from explorer.privacy import PUBLIC_CALLS, WITHHELD_CALLS, publish_events
 from explorer.reader import Entry
 from explorer.views_chain import build_transaction
 from explorer.views_claim import build_payout
+from explorer.views_work import build_ready
 from tests.explorer.test_represent import list_union
 from tests.explorer.world import World
 
@@ -149,6 +150,15 @@ def test_payment_on_a_claim_names_the_claim_and_not_the_payee(kind: int) -> None
     assert "02" * 32 in encoded
     for hidden in ("01" * 32, "03" * 32, "04" * 32):
         assert hidden not in encoded
+
+
+@pytest.mark.parametrize("kind", [INSTRUCTION_AID, INSTRUCTION_REFUND])
+def test_order_to_the_bank_names_the_claim_and_to_the_bank_alone_the_payee(kind: int) -> None:
+    record = msgspec.structs.replace(INSTRUCTION, kind=kind)
+    for is_scoped in (False, True):
+        encoded = msgspec.json.encode(build_ready(ID, record, today=0, is_held=False, is_scoped=is_scoped)).decode()
+        assert "02" * 32 in encoded
+        assert [("01" * 32 in encoded), ("03" * 32 in encoded)] == [is_scoped, is_scoped]
 
 
 def test_refund_names_the_member_and_no_account() -> None:
