@@ -12,8 +12,6 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 
-import msgspec
-
 from chain.codec import encode
 from chain.contract.calls import Call
 from chain.contract.claim_calls import ClaimFile
@@ -289,11 +287,6 @@ def presign_mix(parties: Parties, settled: int, cohorts: int, *, workers: int) -
         jobs = [pool.submit(_build_mix_job, parties, settled, cohort) for cohort in range(cohorts)]
         for job in jobs:
             yield job.result()
-
-
-def encode_request(raws: list[bytes]) -> bytes:
-    """Return the body of a batch request."""
-    return msgspec.msgpack.encode(raws)
 
 
 def count_kinds(names: Mapping[str, int]) -> str:

@@ -128,10 +128,6 @@ def test_restarted_peer_is_answered_at_once() -> None:
 # --- resend ---
 
 
-def holding(cluster: Cluster, index: int) -> State:
-    return cluster.state(index)
-
-
 def test_what_the_bitmaps_lack_is_resent_and_what_they_have_is_not() -> None:
     cluster = Cluster(4)
     cluster.submit(b"a", to=[0])

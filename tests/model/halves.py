@@ -49,12 +49,6 @@ def find_place(
     return None
 
 
-def forget_key(book: Book, key: bytes) -> None:
-    """Let a signature be missing again whose key was revoked, or whose organisation was let go."""
-    for half in book.halves.values():
-        half.signed = {place: who for place, who in half.signed.items() if who[1] != key}
-
-
 def expire(book: Book, timer: Timer) -> None:
     """Forget a call that was not completed in its days."""
     for call, half in list(book.halves.items()):

@@ -46,11 +46,6 @@ class Instruction:
     """(settled, booking day, reference, reason) of the last attempt."""
     has_come_back: bool = False
 
-    @property
-    def is_answered(self) -> bool:
-        """Whether the bank has spoken, once at least."""
-        return self.answer is not None or self.attempt > 0 or self.state in ("failed", "unclaimed")
-
 
 @dataclass
 class Period:
