@@ -1,4 +1,4 @@
-"""Acts that the tests of members' keys, accounts and appeals share: refusals that change nothing, and signatures."""
+"""Acts that tests of the contract share: refusals that change nothing, calls that succeed, instructions by event."""
 
 from chain.catalogue import get_entry_by_number
 from chain.contract.calls import Call
@@ -14,7 +14,7 @@ def refuse(world: World, signer: str | bytes, call: Call) -> str:
     outcome = world.call(signer, call)
     assert world.state.get_changes() == before, "a refused call changed the state"
     assert not world.last_events, "a refused call left an event"
-    number = outcome.items[0] if outcome.items else outcome.number
+    number = outcome.items[0] if len(outcome.items) == 1 else outcome.number
     assert number != 0, "the call was not refused"
     return get_entry_by_number(number).code
 

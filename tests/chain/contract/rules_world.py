@@ -22,6 +22,7 @@ from chain.contract.shares import get_balance
 from chain.contract.tables import POOL, PoolRecord
 from chain.contract.terms import PinnedTerms, PlanTerms, PoolTerms, hash_terms
 from chain.contract.version_tables import VERSION_MEMBERS, VERSION_STATE, VersionStateRecord
+from tests.chain.contract.acts import refuse
 from tests.chain.contract.world import PLAN_NAME, World, build_terms, name_hash
 
 SECOND_ACCOUNT = "care-second"
@@ -98,12 +99,7 @@ class RulesWorld(World):
 
     def refuse(self, signer: str | bytes, call: Call) -> str:
         """Execute a call that must be refused and change nothing; return its code."""
-        before = self.state.get_changes()
-        outcome = self.call(signer, call)
-        assert outcome.number != 0, "the call was not refused"
-        assert self.state.get_changes() == before, "a refused call changed the state"
-        assert not self.last_events, "a refused call left an event"
-        return get_entry_by_number(outcome.number).code
+        return refuse(self, signer, call)
 
     # --- versions ---
 

@@ -4,7 +4,6 @@ import pytest
 from msgspec.structs import replace
 
 from chain.catalogue import get_entry_by_number
-from chain.contract.calls import Call
 from chain.contract.custody_tables import INSTRUCTION, INSTRUCTION_FAILED, INSTRUCTION_SETTLED
 from chain.contract.erasure import RECEIPT_DAYS, RETENTION_DAYS, compute_erasable_day, is_erased, list_missing
 from chain.contract.member_calls import (
@@ -21,20 +20,12 @@ from chain.contract.person_tables import ERASURE, VOID, VOID_HEARING, ErasureRec
 from chain.contract.tables import ACT_CLAIMED_OUT, MEMBER, PERSON, PLAN, PLAN_ENDED, POOL, ROSTER, RosterRecord
 from chain.contract.window import exit_member
 from chain.genesis import ROLE_PLATFORM
+from tests.chain.contract.acts import refuse
 from tests.chain.contract.world import PLAN_NAME, World, name_hash
 
 ANN = name_hash("member", "ann")
 ORGANISATIONS = ("platform", "bank", "audit-one", "audit-two")
 CLAIM_WINDOW_DAYS = 180
-
-
-def refused(world: World, signer: str | bytes, call: Call) -> str:
-    before = world.state.get_changes()
-    number = world.call(signer, call).number
-    assert number, "the call was not refused"
-    assert world.state.get_changes() == before
-    assert not world.last_events
-    return get_entry_by_number(number).code
 
 
 def start(*, is_over: bool = True) -> tuple[World, bytes]:
@@ -82,7 +73,7 @@ def test_an_auditor_may_ask_too() -> None:
     world, member = start()
     assert world.call("audit-two", ErasureRequest(member=member, scope=1)).number == 0
     assert (get_erasure(world, member).requested_by, get_erasure(world, member).scope) == ("audit-two", 1)
-    assert refused(world, "audit-one", ErasureRequest(member=name_hash("?"), scope=0)) == "member_unknown"
+    assert refuse(world, "audit-one", ErasureRequest(member=name_hash("?"), scope=0)) == "member_unknown"
 
 
 def test_missing_receipts_are_called_overdue_again_and_again_and_hold_up_nothing() -> None:
@@ -118,12 +109,12 @@ def test_more_can_be_erased_later_and_less_is_already() -> None:
     assert world.call(ANN, ErasureRequest(member=member, scope=0)).number == 0
     for name in ORGANISATIONS:
         receive(world, name, member)
-    assert refused(world, ANN, ErasureRequest(member=member, scope=0)) == "already"
+    assert refuse(world, ANN, ErasureRequest(member=member, scope=0)) == "already"
     assert world.call(ANN, ErasureRequest(member=member, scope=1)).number == 0
     assert not is_erased(world.state, member)
     assert receive(world, "bank", member) == "erasure_unknown"
     assert receive(world, "bank", member, 1) == "success"
-    assert refused(world, "audit-one", ErasureRequest(member=member, scope=0)) == "already"
+    assert refuse(world, "audit-one", ErasureRequest(member=member, scope=0)) == "already"
 
 
 def test_the_old_deadline_of_a_smaller_erasure_is_not_that_of_the_larger() -> None:
@@ -143,22 +134,22 @@ def test_the_old_deadline_of_a_smaller_erasure_is_not_that_of_the_larger() -> No
 @pytest.mark.parametrize("signer", ["platform", "bank", "firm-a", "clinic", "stranger"])
 def test_nobody_but_member_and_auditors_asks_for_an_erasure(signer: str) -> None:
     world, member = start()
-    assert refused(world, signer, ErasureRequest(member=member, scope=0)) == "not_owner"
-    assert refused(world, signer, ErasureRequest(member=name_hash("?"), scope=0)) == "member_unknown"
+    assert refuse(world, signer, ErasureRequest(member=member, scope=0)) == "not_owner"
+    assert refuse(world, signer, ErasureRequest(member=name_hash("?"), scope=0)) == "member_unknown"
 
 
 def test_a_membership_that_goes_on_is_not_erased() -> None:
     world = World()
     member = world.join("ann", 5_000)
-    assert refused(world, ANN, ErasureRequest(member=member, scope=0)) == "member_state"
+    assert refuse(world, ANN, ErasureRequest(member=member, scope=0)) == "member_state"
     applicant = world.apply("ben")
-    assert refused(world, "audit-one", ErasureRequest(member=applicant, scope=0)) == "member_state"
+    assert refuse(world, "audit-one", ErasureRequest(member=applicant, scope=0)) == "member_state"
 
 
 def test_retention_is_thirty_days_without_cover_and_begins_after_the_claim_window_with_it() -> None:
     world, member = start(is_over=False)
     world.advance(RETENTION_DAYS - 1)
-    assert refused(world, ANN, ErasureRequest(member=member, scope=0)) == "retention_running"
+    assert refuse(world, ANN, ErasureRequest(member=member, scope=0)) == "retention_running"
     world.advance(1)
     assert world.call(ANN, ErasureRequest(member=member, scope=0)).number == 0
 
@@ -169,7 +160,7 @@ def test_retention_is_thirty_days_without_cover_and_begins_after_the_claim_windo
     left = world.today
     assert compute_erasable_day(world.state, member, world.member(member)) == left + CLAIM_WINDOW_DAYS + RETENTION_DAYS
     world.advance_to(left + CLAIM_WINDOW_DAYS + RETENTION_DAYS - 1)
-    assert refused(world, ANN, ErasureRequest(member=member, scope=0)) == "retention_running"
+    assert refuse(world, ANN, ErasureRequest(member=member, scope=0)) == "retention_running"
     world.advance(1)
     assert world.call(ANN, ErasureRequest(member=member, scope=0)).number == 0
 
@@ -179,14 +170,14 @@ def test_an_open_claim_a_hearing_and_unpaid_money_come_first() -> None:
     call = ErasureRequest(member=member, scope=0)
     record = world.member(member)
     world.state.put(MEMBER, replace(record, claim=name_hash("claim")), member)
-    assert refused(world, ANN, call) == "claim_open"
+    assert refuse(world, ANN, call) == "claim_open"
     world.state.put(MEMBER, record, member)
     hearing = VoidRecord(
         stage=VOID_HEARING, finding_root=name_hash("f"), platform="platform", firm="firm-a", opened_day=1,
         answer_hash=None, decided_by=None, due_day=1, closed_day=0,
     )  # fmt: skip
     world.state.put(VOID, hearing, member)
-    assert refused(world, ANN, call) == "void_open"
+    assert refuse(world, ANN, call) == "void_open"
     plan = world.plan
     world.state.put(PLAN, replace(plan, status=PLAN_ENDED), PLAN_NAME)
     assert world.call(ANN, call).number == 0, "a plan that has ended hears nobody any more"
@@ -195,7 +186,7 @@ def test_an_open_claim_a_hearing_and_unpaid_money_come_first() -> None:
     world.state.delete(VOID, member)
     world.state.put(MEMBER, replace(record, cash=7), member)
     world.state.put(POOL, replace(world.pool, cash=world.pool.cash + 7, plain=world.pool.plain + 7), PLAN_NAME, 0)
-    assert refused(world, ANN, call) == "money_open"
+    assert refuse(world, ANN, call) == "money_open"
 
 
 def test_aid_that_failed_comes_first_until_it_is_paid() -> None:
@@ -206,7 +197,7 @@ def test_aid_that_failed_comes_first_until_it_is_paid() -> None:
     world.state.put(FAILED_PAYMENTS, FailedPaymentsRecord(instructions=(instruction,)), member)
     record = world.instruction(instruction)
     world.state.put(INSTRUCTION, replace(record, state=INSTRUCTION_FAILED), instruction)
-    assert refused(world, ANN, ErasureRequest(member=member, scope=0)) == "money_open"
+    assert refuse(world, ANN, ErasureRequest(member=member, scope=0)) == "money_open"
     world.state.put(INSTRUCTION, replace(record, state=INSTRUCTION_SETTLED), instruction)
     assert world.call(ANN, ErasureRequest(member=member, scope=0)).number == 0
 
@@ -215,7 +206,7 @@ def test_aid_that_failed_comes_first_until_it_is_paid() -> None:
 def test_only_platform_bank_and_auditors_confirm(signer: str | bytes) -> None:
     world, member = start()
     assert world.call(ANN, ErasureRequest(member=member, scope=0)).number == 0
-    assert refused(world, signer, receipt(member)) == "wrong_role"
+    assert refuse(world, signer, receipt(member)) == "wrong_role"
 
 
 def test_a_receipt_without_a_request_is_refused_and_items_are_independent() -> None:
@@ -227,7 +218,7 @@ def test_a_receipt_without_a_request_is_refused_and_items_are_independent() -> N
         ErasureReceiptItem(member=member, scope=0),
         ErasureReceiptItem(member=member, scope=1),
     )
-    assert refused(world, "bank", ErasureReceipt(items=items)) == "items_refused"
+    assert refuse(world, "bank", ErasureReceipt(items=items)) == "items_refused"
     assert world.call(ANN, ErasureRequest(member=member, scope=0)).number == 0
     codes = [get_entry_by_number(item).code for item in world.call("bank", ErasureReceipt(items=items)).items]
     assert codes == ["member_unknown", "erasure_unknown", "success", "erasure_unknown"]

@@ -8,9 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chain.catalogue import get_entry_by_number
 from chain.contract.calendar import compute_day_of_date
-from chain.contract.calls import Call
 from chain.contract.ghost_audit import (
     REPORT_DAYS,
     SAMPLE_SIZE,
@@ -24,6 +22,7 @@ from chain.contract.person_tables import GHOST_AUDIT, GHOST_DRAW, SAMPLE_MAX, Gh
 from chain.errors import InvariantViolation
 from chain.trie import sum_key
 from chain.types import Hash
+from tests.chain.contract.acts import refuse
 from tests.chain.contract.world import PLAN_NAME, START_DAY, World, name_hash
 
 
@@ -50,15 +49,6 @@ def report(world: World, found: int, *, draw: int = 0, size: int | None = None, 
     return GhostAuditReport(
         plan=PLAN_NAME, pool=pool, draw=draw, sample_size=sample, found=found, report_root=name_hash("report")
     )
-
-
-def refused(world: World, signer: str, call: Call) -> str:
-    before = world.state.get_changes()
-    number = world.call(signer, call).number
-    assert number, "the call was not refused"
-    assert world.state.get_changes() == before
-    assert not world.last_events
-    return get_entry_by_number(number).code
 
 
 # --- drawing ---
@@ -163,7 +153,7 @@ def test_a_report_gives_the_bound_that_is_published() -> None:
 
 def test_a_missing_report_is_overdue_in_public_and_any_auditor_may_give_it() -> None:
     world, members = start("ann", "ben")
-    assert refused(world, "audit-two", report(world, 2)) == "not_your_turn"
+    assert refuse(world, "audit-two", report(world, 2)) == "not_your_turn"
     world.advance(REPORT_DAYS - 1)
     assert not get_draw(world).is_overdue
     world.advance(1)
@@ -177,16 +167,16 @@ def test_a_missing_report_is_overdue_in_public_and_any_auditor_may_give_it() -> 
 def test_each_guard_of_a_report_has_its_code() -> None:
     world, _ = start("ann", "ben")
     for signer in ("platform", "bank", "firm-a", "clinic", "stranger"):
-        assert refused(world, signer, report(world, 2)) == "wrong_role"
+        assert refuse(world, signer, report(world, 2)) == "wrong_role"
     unknown = GhostAuditReport(plan="x", pool=0, draw=0, sample_size=1, found=1, report_root=name_hash("report"))
-    assert refused(world, "audit-one", unknown) == "plan_unknown"
-    assert refused(world, "audit-one", report(world, 2, pool=9)) == "pool_unknown"
-    assert refused(world, "audit-one", report(world, 2, draw=1)) == "draw_unknown"
-    assert refused(world, "audit-one", report(world, 1, size=1)) == "sample_mismatch"
-    assert refused(world, "audit-one", report(world, 3)) == "value_out_of_range"
+    assert refuse(world, "audit-one", unknown) == "plan_unknown"
+    assert refuse(world, "audit-one", report(world, 2, pool=9)) == "pool_unknown"
+    assert refuse(world, "audit-one", report(world, 2, draw=1)) == "draw_unknown"
+    assert refuse(world, "audit-one", report(world, 1, size=1)) == "sample_mismatch"
+    assert refuse(world, "audit-one", report(world, 3)) == "value_out_of_range"
     assert world.call("audit-one", report(world, 2)).number == 0
-    assert refused(world, "audit-one", report(world, 2)) == "already"
-    assert refused(world, "audit-two", report(world, 1)) == "conflict"
+    assert refuse(world, "audit-one", report(world, 2)) == "already"
+    assert refuse(world, "audit-two", report(world, 1)) == "conflict"
 
 
 # --- the bound ---

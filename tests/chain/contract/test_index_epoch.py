@@ -6,7 +6,6 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from chain.catalogue import get_entry_by_number
-from chain.contract.calls import Call
 from chain.contract.index_epoch import REISSUE_DAYS
 from chain.contract.member_calls import (
     AccountVerify,
@@ -33,6 +32,7 @@ from chain.contract.tables import (
     PersonRecord,
 )
 from chain.contract.window import exit_member
+from tests.chain.contract.acts import refuse
 from tests.chain.contract.world import PLAN_NAME, World, name_hash
 
 BANK_POINT, AUDITOR_POINT = name_hash("bank point"), name_hash("auditor point")
@@ -71,15 +71,6 @@ def send(world: World, signer: str, member: bytes, index: bytes, epoch: int = 1)
 def reissue(world: World, member: bytes, name: str, epoch: int = 1) -> None:
     for signer in ("bank", "audit-two"):
         assert send(world, signer, member, index_of(name, epoch), epoch) == "success"
-
-
-def refused(world: World, signer: str | bytes, call: Call) -> str:
-    before = world.state.get_changes()
-    number = world.call(signer, call).number
-    assert number, "the call was not refused"
-    assert world.state.get_changes() == before
-    assert not world.last_events
-    return get_entry_by_number(number).code
 
 
 def person(world: World, index: bytes) -> PersonRecord | None:
@@ -214,7 +205,7 @@ def test_after_a_dropped_epoch_another_number_is_opened_and_moves_everybody() ->
     open_epoch(world)
     reissue(world, ann, "ann")
     world.advance(REISSUE_DAYS)
-    assert refused(world, "bank", epoch_call(1)) == "value_out_of_range"
+    assert refuse(world, "bank", epoch_call(1)) == "value_out_of_range"
     open_epoch(world, 2)
     pending = get_epoch(world).pending
     assert pending is not None
@@ -324,9 +315,9 @@ def test_two_memberships_with_one_new_index_become_one_entry_for_all_to_see(is_s
 def test_an_epoch_needs_bank_and_auditor_with_the_same_points() -> None:
     world = World()
     for signer in ("platform", "firm-a", "clinic", "stranger"):
-        assert refused(world, signer, epoch_call(1)) == "wrong_role"
+        assert refuse(world, signer, epoch_call(1)) == "wrong_role"
     assert world.call("bank", epoch_call(1)).number == 0
-    assert refused(world, "bank", epoch_call(1)) == "already"
+    assert refuse(world, "bank", epoch_call(1)) == "already"
     assert world.call("audit-one", epoch_call(1, name_hash("another"))).number == 0
     assert get_epoch(world).epoch == 0
     assert world.call("audit-two", epoch_call(1)).number == 0
@@ -337,14 +328,14 @@ def test_epochs_only_rise_and_one_is_pending_at_a_time() -> None:
     world = World()
     world.join("ann", 5_000)
     unknown = IndexEpochOpen(plan="nothing", epoch=1, bank_point=BANK_POINT, auditor_point=AUDITOR_POINT)
-    assert refused(world, "bank", unknown) == "plan_unknown"
+    assert refuse(world, "bank", unknown) == "plan_unknown"
     open_epoch(world, 5)
-    assert refused(world, "bank", epoch_call(6)) == "index_epoch_open"
+    assert refuse(world, "bank", epoch_call(6)) == "index_epoch_open"
     world.advance(REISSUE_DAYS)
     for epoch in (1, 5):
-        assert refused(world, "bank", epoch_call(epoch)) == "value_out_of_range"
+        assert refuse(world, "bank", epoch_call(epoch)) == "value_out_of_range"
     world.state.put(PLAN, replace(world.plan, status=PLAN_ENDED), PLAN_NAME)
-    assert refused(world, "bank", epoch_call(6)) == "plan_not_active"
+    assert refuse(world, "bank", epoch_call(6)) == "plan_not_active"
 
 
 @pytest.mark.parametrize("signer", ["platform", "firm-a", "clinic", "stranger"])
@@ -353,7 +344,7 @@ def test_only_bank_and_auditors_reissue(signer: str) -> None:
     ann = world.join("ann", 5_000)
     open_epoch(world)
     item = IndexReissueItem(member=ann, person_index=index_of("ann", 1))
-    assert refused(world, signer, IndexReissue(epoch=1, items=(item,))) == "wrong_role"
+    assert refuse(world, signer, IndexReissue(epoch=1, items=(item,))) == "wrong_role"
 
 
 def test_each_guard_of_a_reissue_has_its_code() -> None:

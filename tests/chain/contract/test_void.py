@@ -4,7 +4,6 @@ import pytest
 from msgspec.structs import replace
 
 from chain.catalogue import get_entry, get_entry_by_number
-from chain.contract.calls import Call
 from chain.contract.claim_calls import ClaimConfirm
 from chain.contract.claim_notice import open_notice
 from chain.contract.claim_tables import CLAIM, CLAIM_APPROVED, CLAIM_CONFIRMED, CLAIM_NOTICED, CLAIM_REJECTED
@@ -48,6 +47,7 @@ from chain.contract.void import (
     on_void_upheld,
 )
 from chain.errors import InvariantViolation, Refusal
+from tests.chain.contract.acts import refuse
 from tests.chain.contract.world import PLAN_NAME, World, name_hash
 
 FINDING = name_hash("finding")
@@ -69,16 +69,6 @@ def start(*, amount: int = 5_000) -> tuple[World, bytes]:
 
 def get_void(world: World, member: bytes) -> VoidRecord:
     return world.state.require(VOID, member)
-
-
-def refused(world: World, signer: str | bytes, call: Call) -> str:
-    """Return the code of a refusal, which must leave no change behind."""
-    before = world.state.get_changes()
-    number = world.call(signer, call).number
-    assert number, "the call was not refused"
-    assert world.state.get_changes() == before
-    assert not world.last_events
-    return get_entry_by_number(number).code
 
 
 # --- the path ---
@@ -135,9 +125,9 @@ def test_silence_of_both_auditors_is_never_against_the_member() -> None:
 def test_the_second_auditor_decides_where_the_first_was_silent() -> None:
     world, member = start()
     world.advance(HEARING_DAYS)
-    assert refused(world, "audit-two", VoidDecide(member=member, is_void=True)) == "not_your_turn"
+    assert refuse(world, "audit-two", VoidDecide(member=member, is_void=True)) == "not_your_turn"
     world.advance(DECISION_DAYS)
-    assert refused(world, "audit-one", VoidDecide(member=member, is_void=True)) == "not_your_turn"
+    assert refuse(world, "audit-one", VoidDecide(member=member, is_void=True)) == "not_your_turn"
     assert world.call("audit-two", VoidDecide(member=member, is_void=False)).number == 0
     assert get_void(world, member).stage == VOID_DISMISSED
     world.advance(DECISION_DAYS + APPEAL_DAYS)
@@ -321,80 +311,80 @@ def test_a_hearing_needs_platform_and_an_assessor_firm() -> None:
     member = world.join("ann", 5_000)
     call = VoidOpen(member=member, finding_root=FINDING)
     for signer in ("bank", "audit-one", "clinic", "stranger", ANN):
-        assert refused(world, signer, call) == "wrong_role"
+        assert refuse(world, signer, call) == "wrong_role"
     assert world.call("firm-b", call).number == 0
     assert world.state.get(VOID, member) is None
-    assert refused(world, "firm-b", call) == "already"
-    assert refused(world, "firm-a", call) == "wrong_role"
+    assert refuse(world, "firm-b", call) == "already"
+    assert refuse(world, "firm-a", call) == "wrong_role"
     assert world.call("platform", call).number == 0
     assert get_void(world, member).firm == "firm-b"
 
 
 def test_one_hearing_at_a_time_and_rest_after_a_dismissal() -> None:
     world, member = start()
-    assert refused(world, "platform", VoidOpen(member=member, finding_root=name_hash("2"))) == "void_open"
+    assert refuse(world, "platform", VoidOpen(member=member, finding_root=name_hash("2"))) == "void_open"
     world.advance(HEARING_DAYS)
     assert world.call("audit-one", VoidDecide(member=member, is_void=False)).number == 0
     closed = world.today
-    assert refused(world, "platform", VoidOpen(member=member, finding_root=name_hash("2"))) == "void_repeated"
+    assert refuse(world, "platform", VoidOpen(member=member, finding_root=name_hash("2"))) == "void_repeated"
     world.advance_to(closed + REST_DAYS - 1)
-    assert refused(world, "platform", VoidOpen(member=member, finding_root=name_hash("2"))) == "void_repeated"
+    assert refuse(world, "platform", VoidOpen(member=member, finding_root=name_hash("2"))) == "void_repeated"
     world.advance(1)
-    assert refused(world, "platform", VoidOpen(member=member, finding_root=FINDING)) == "void_repeated"
+    assert refuse(world, "platform", VoidOpen(member=member, finding_root=FINDING)) == "void_repeated"
     open_void(world, member, name_hash("2"))
     assert get_void(world, member).stage == VOID_HEARING
 
 
 def test_who_has_no_membership_to_void_is_refused() -> None:
     world = World()
-    assert refused(world, "platform", VoidOpen(member=name_hash("?"), finding_root=FINDING)) == "member_unknown"
+    assert refuse(world, "platform", VoidOpen(member=name_hash("?"), finding_root=FINDING)) == "member_unknown"
     applicant = world.apply("ben")
-    assert refused(world, "platform", VoidOpen(member=applicant, finding_root=FINDING)) == "member_state"
+    assert refuse(world, "platform", VoidOpen(member=applicant, finding_root=FINDING)) == "member_state"
     member = world.join("ann", 5_000)
     call = VoidOpen(member=member, finding_root=FINDING)
     record = world.member(member)
     world.state.put(MEMBER, replace(record, status=MEMBER_CLAIMED_OUT, is_leaf=False), member)
-    assert refused(world, "platform", call) == "member_state"
+    assert refuse(world, "platform", call) == "member_state"
     world.state.put(MEMBER, record, member)
     person = world.state.require(PERSON, PLAN_NAME, name_hash("person", "ann"))
     world.state.put(PERSON, replace(person, is_barred=True), PLAN_NAME, name_hash("person", "ann"))
-    assert refused(world, "platform", call) == "member_state"
+    assert refuse(world, "platform", call) == "member_state"
     world.state.put(PERSON, person, PLAN_NAME, name_hash("person", "ann"))
     erased = ErasureRecord(scope=0, requested_by=None, requested_day=1, due_day=0, receipts=(), erased_day=0)
     world.state.put(ERASURE, erased, member)
-    assert refused(world, "platform", call) == "erased"
+    assert refuse(world, "platform", call) == "erased"
     world.state.delete(ERASURE, member)
     world.state.put(PLAN, replace(world.plan, status=PLAN_ENDED), PLAN_NAME)
-    assert refused(world, "platform", call) == "plan_not_active"
+    assert refuse(world, "platform", call) == "plan_not_active"
 
 
 def test_only_the_member_answers_and_only_in_the_hearing() -> None:
     world, member = start()
     call = VoidAnswer(member=member, answer_hash=name_hash("answer"))
     for signer in ("platform", "audit-one", "stranger"):
-        assert refused(world, signer, call) == "not_owner"
-    assert refused(world, ANN, VoidAnswer(member=name_hash("?"), answer_hash=name_hash("x"))) == "member_unknown"
+        assert refuse(world, signer, call) == "not_owner"
+    assert refuse(world, ANN, VoidAnswer(member=name_hash("?"), answer_hash=name_hash("x"))) == "member_unknown"
     assert world.call(ANN, call).number == 0
-    assert refused(world, ANN, call) == "already"
+    assert refuse(world, ANN, call) == "already"
     assert world.call(ANN, VoidAnswer(member=member, answer_hash=name_hash("better"))).number == 0
     assert get_void(world, member).answer_hash == name_hash("better")
     world.advance(HEARING_DAYS)
-    assert refused(world, ANN, call) == "void_state"
+    assert refuse(world, ANN, call) == "void_state"
     other = world.join("ben", 5_000)
     answer = VoidAnswer(member=other, answer_hash=name_hash("x"))
-    assert refused(world, name_hash("member", "ben"), answer) == "void_state"
+    assert refuse(world, name_hash("member", "ben"), answer) == "void_state"
 
 
 def test_only_an_auditor_decides_once_after_the_hearing() -> None:
     world, member = start()
     call = VoidDecide(member=member, is_void=True)
-    assert refused(world, "audit-one", call) == "void_state"
+    assert refuse(world, "audit-one", call) == "void_state"
     world.advance(HEARING_DAYS)
     for signer in ("platform", "bank", "firm-a", "clinic", "stranger", ANN):
-        assert refused(world, signer, call) == "wrong_role"
-    assert refused(world, "audit-one", VoidDecide(member=name_hash("?"), is_void=True)) == "member_unknown"
+        assert refuse(world, signer, call) == "wrong_role"
+    assert refuse(world, "audit-one", VoidDecide(member=name_hash("?"), is_void=True)) == "member_unknown"
     other = world.join("ben", 5_000)
-    assert refused(world, "audit-one", VoidDecide(member=other, is_void=True)) == "void_state"
+    assert refuse(world, "audit-one", VoidDecide(member=other, is_void=True)) == "void_state"
     assert world.call("audit-one", call).number == 0
-    assert refused(world, "audit-one", call) == "void_state"
-    assert refused(world, "audit-one", VoidDecide(member=member, is_void=False)) == "void_state"
+    assert refuse(world, "audit-one", call) == "void_state"
+    assert refuse(world, "audit-one", VoidDecide(member=member, is_void=False)) == "void_state"
