@@ -4,7 +4,6 @@ from msgspec.structs import replace
 
 from chain.catalogue import get_entry_by_number
 from chain.contract.context import Context
-from chain.contract.custody_tables import ACCOUNT, BOOKING_DAY, BookingDayRecord
 from chain.contract.governance_calls import (
     AddOrganisation,
     AddValidator,
@@ -68,31 +67,11 @@ class GovernanceWorld(World):
 
     def post_statements(self) -> None:
         """Post what is missing up to yesterday for the account that the pool's books are under."""
-        name = self.pool.account
-        account = self.state.require(ACCOUNT, name)
-        for from_day in range(account.closed_day + 1, self.today, 10):
-            outcome = self.call(self.key_of("bank"), self.state_account(name, from_day))
-            assert outcome.number == 0, outcome
+        self.post_for(self.pool.account, bank=self.key_of("bank"))
 
     def state_account(self, name: str, from_day: int) -> StatementPost:
         """Return the statement of up to ten days from this one, equal to the chain's books."""
-        account = self.state.require(ACCOUNT, name)
-        to_day = min(from_day + 9, self.today - 1)
-        nothing = BookingDayRecord(in_count=0, in_sum=0, out_count=0, out_sum=0)
-        days = [self.state.get(BOOKING_DAY, name, day) or nothing for day in range(from_day, to_day + 1)]
-        in_sum, out_sum = sum(day.in_sum for day in days), sum(day.out_sum for day in days)
-        return StatementPost(
-            account=name,
-            from_day=from_day,
-            to_day=to_day,
-            opening=account.closing,
-            closing=account.closing + in_sum - out_sum,
-            in_count=sum(day.in_count for day in days),
-            in_sum=in_sum,
-            out_count=sum(day.out_count for day in days),
-            out_sum=out_sum,
-            file_hash=name_hash("statement", name, from_day),
-        )
+        return self.build_statement(from_day, min(from_day + 9, self.today - 1), account=name)
 
     # --- reading ---
 

@@ -8,15 +8,12 @@ from msgspec.structs import replace
 from chain.catalogue import get_entry_by_number
 from chain.contract.calls import Call
 from chain.contract.custody_tables import (
-    ACCOUNT,
-    BOOKING_DAY,
     INSTRUCTION_READY,
-    BookingDayRecord,
     InstructionRecord,
 )
 from chain.contract.invariants import check_block, check_pool
 from chain.contract.member_calls import MemberAcceptRules, MemberAdmit, MemberApply
-from chain.contract.money_calls import DepositCredit, InstructionAck, InstructionAckItem, StatementPost
+from chain.contract.money_calls import DepositCredit, InstructionAck, InstructionAckItem
 from chain.contract.plan_calls import RulesPublish
 from chain.contract.shares import get_balance
 from chain.contract.tables import POOL, PoolRecord
@@ -56,29 +53,6 @@ class RulesWorld(World):
     def post_statements(self) -> None:
         for number in range(self.plan.pools):
             self.post_for(self.get_pool(number).account)
-
-    def post_for(self, name: str) -> None:
-        """Post what is missing up to yesterday for one account, equal to the chain's books."""
-        account = self.state.require(ACCOUNT, name)
-        for from_day in range(account.closed_day + 1, self.today, 10):
-            account = self.state.require(ACCOUNT, name)
-            to_day = min(from_day + 9, self.today - 1)
-            nothing = BookingDayRecord(in_count=0, in_sum=0, out_count=0, out_sum=0)
-            days = [self.state.get(BOOKING_DAY, name, day) or nothing for day in range(from_day, to_day + 1)]
-            in_sum, out_sum = sum(day.in_sum for day in days), sum(day.out_sum for day in days)
-            call = StatementPost(
-                account=name,
-                from_day=from_day,
-                to_day=to_day,
-                opening=account.closing,
-                closing=account.closing + in_sum - out_sum,
-                in_count=sum(day.in_count for day in days),
-                in_sum=in_sum,
-                out_count=sum(day.out_count for day in days),
-                out_sum=out_sum,
-                file_hash=name_hash("statement", name, from_day),
-            )
-            assert self.call("bank", call).number == 0
 
     def await_window(self) -> None:
         """Go on until pool 0 is in its window."""

@@ -291,30 +291,32 @@ class World:
 
     def post_statements(self) -> None:
         """Post what is missing up to yesterday, equal to the chain's books."""
-        account = self.state.require(ACCOUNT, ACCOUNT_NAME)
-        from_day = account.closed_day + 1
-        while from_day < self.today:
-            to_day = min(from_day + 9, self.today - 1)
-            outcome = self.call("bank", self.build_statement(from_day, to_day))
-            assert outcome.number == 0, outcome
-            from_day = to_day + 1
+        self.post_for(ACCOUNT_NAME)
 
-    def build_statement(self, from_day: int, to_day: int) -> StatementPost:
-        account = self.state.require(ACCOUNT, ACCOUNT_NAME)
+    def post_for(self, name: str, *, bank: str | bytes = "bank") -> None:
+        """Post what is missing of one account, at most ten days at a time."""
+        first_day = self.state.require(ACCOUNT, name).closed_day + 1
+        for from_day in range(first_day, self.today, 10):
+            call = self.build_statement(from_day, min(from_day + 9, self.today - 1), account=name)
+            outcome = self.call(bank, call)
+            assert outcome.number == 0, outcome
+
+    def build_statement(self, from_day: int, to_day: int, *, account: str = ACCOUNT_NAME) -> StatementPost:
+        opening = self.state.require(ACCOUNT, account).closing
         nothing = BookingDayRecord(in_count=0, in_sum=0, out_count=0, out_sum=0)
-        days = [self.state.get(BOOKING_DAY, ACCOUNT_NAME, day) or nothing for day in range(from_day, to_day + 1)]
+        days = [self.state.get(BOOKING_DAY, account, day) or nothing for day in range(from_day, to_day + 1)]
         in_sum, out_sum = sum(day.in_sum for day in days), sum(day.out_sum for day in days)
         return StatementPost(
-            account=ACCOUNT_NAME,
+            account=account,
             from_day=from_day,
             to_day=to_day,
-            opening=account.closing,
-            closing=account.closing + in_sum - out_sum,
+            opening=opening,
+            closing=opening + in_sum - out_sum,
             in_count=sum(day.in_count for day in days),
             in_sum=in_sum,
             out_count=sum(day.out_count for day in days),
             out_sum=out_sum,
-            file_hash=name_hash("statement", from_day),
+            file_hash=name_hash("statement", account, from_day),
         )
 
     # --- calls ---
