@@ -54,6 +54,7 @@ from chain.trie_tree import Pending, Tree
 from chain.types import ZERO_HASH, Hash, Height, Millis, PublicKey, TxId
 from chain.validators import Validator
 from tests.chain.contract.claim_world import build_record
+from tests.chain.contract.told import check_told
 
 V = TypeVar("V", bound=msgspec.Struct)
 
@@ -342,6 +343,7 @@ class World:
         self.last_tx = context.tx_id
         self.last_events = context.events
         self.events.extend(context.events)
+        check_told(self.state, call, outcome, context.events)
         return outcome
 
     # --- reading ---
