@@ -59,3 +59,13 @@ async def client(app: FastAPI, condition: Condition) -> AsyncIterator[httpx.Asyn
     del condition  # fresh for each test
     async with connect(app) as client:
         yield client
+
+
+@pytest.fixture
+async def own(tmp_path: Path) -> AsyncIterator[tuple[World, httpx.AsyncClient]]:
+    """A chain for one test to go on with, and a client of it."""
+    world = World(tmp_path / "db")
+    world.play()
+    async with connect(build_app(world.reader, Condition(), settings=SETTINGS)) as client:
+        yield world, client
+    world.close()

@@ -1,4 +1,4 @@
-"""Every address that the application serves, for tests that no route may escape (pitfalls A3)."""
+"""Every address that the application serves, for tests that no route may escape (pitfalls A3); and its tasks."""
 
 import httpx
 
@@ -34,3 +34,10 @@ async def list_routes(client: httpx.AsyncClient) -> list[tuple[str, str]]:
 def add_query(path: str, query: str) -> str:
     """Return an address with one more parameter."""
     return f"{path}{'&' if '?' in path else '?'}{query}"
+
+
+async def read_tasks(client: httpx.AsyncClient, kind: str) -> list[dict[str, object]]:
+    """Return what waits of one kind, as the interface shows it."""
+    answer = await client.get("/v1/tasks?plan=demo&limit=100")
+    assert answer.status_code == 200, answer.text
+    return [row for row in answer.json()["items"] if row["kind"] == kind]

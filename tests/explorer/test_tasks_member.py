@@ -1,35 +1,15 @@
 """Tasks about members' keys and accounts, and about appeals: who is asked, until when, and what silence does."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import httpx
-import pytest
 
 from chain.contract.claim_calls import AppealFile, AppealRule, ClaimFile
 from chain.contract.context import DAY_MS
 from chain.contract.member_calls import AccountChange, MemberRekeyRequest, MemberRekeyVeto
 from chain.crypto import SigningKey, sha256
-from explorer.app import build_app
-from tests.explorer.conftest import SETTINGS, connect
-from tests.explorer.world import Condition, World
+from tests.explorer.routes import read_tasks
+from tests.explorer.world import World
 
 NEW = SigningKey(sha256(b"new key"))
-
-
-@pytest.fixture
-async def own(tmp_path: Path) -> AsyncIterator[tuple[World, httpx.AsyncClient]]:
-    world = World(tmp_path / "db")
-    world.play()
-    async with connect(build_app(world.reader, Condition(), settings=SETTINGS)) as client:
-        yield world, client
-    world.close()
-
-
-async def read_tasks(client: httpx.AsyncClient, kind: str) -> list[dict[str, object]]:
-    answer = await client.get("/v1/tasks?plan=demo&limit=100")
-    assert answer.status_code == 200, answer.text
-    return [row for row in answer.json()["items"] if row["kind"] == kind]
 
 
 async def test_a_pending_rekey_asks_the_old_key_for_its_veto(own: tuple[World, httpx.AsyncClient]) -> None:

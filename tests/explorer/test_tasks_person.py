@@ -1,10 +1,6 @@
 """Tasks about persons: who is asked, until when, and what silence does (api.md, tasks)."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import httpx
-import pytest
 
 from chain.contract.context import DAY_MS
 from chain.contract.member_calls import (
@@ -18,26 +14,10 @@ from chain.contract.member_calls import (
 )
 from chain.contract.person_tables import GHOST_DRAW
 from chain.crypto import sha256
-from explorer.app import build_app
-from tests.explorer.conftest import SETTINGS, connect
-from tests.explorer.world import Condition, World
+from tests.explorer.routes import read_tasks
+from tests.explorer.world import World
 
 POINT = sha256(b"point")
-
-
-@pytest.fixture
-async def own(tmp_path: Path) -> AsyncIterator[tuple[World, httpx.AsyncClient]]:
-    world = World(tmp_path / "db")
-    world.play()
-    async with connect(build_app(world.reader, Condition(), settings=SETTINGS)) as client:
-        yield world, client
-    world.close()
-
-
-async def read_tasks(client: httpx.AsyncClient, kind: str) -> list[dict[str, object]]:
-    answer = await client.get("/v1/tasks?plan=demo&limit=100")
-    assert answer.status_code == 200, answer.text
-    return [row for row in answer.json()["items"] if row["kind"] == kind]
 
 
 async def test_a_hearing_asks_the_member_then_one_auditor_after_the_other(own: tuple[World, httpx.AsyncClient]) -> None:

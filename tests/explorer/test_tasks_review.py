@@ -1,10 +1,6 @@
 """Tasks about noticed claims: who rules on an objection, which firm looks again, until when."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import httpx
-import pytest
 
 from chain.contract.claim_calls import (
     AssessorAccept,
@@ -20,26 +16,10 @@ from chain.contract.claim_status import get_active
 from chain.contract.claim_tables import CLAIM, CLAIM_ASSIGNED, CLAIM_NOTICED, CLAIM_RECHECK, ClaimRecord
 from chain.contract.context import DAY_MS
 from chain.crypto import sha256
-from explorer.app import build_app
-from tests.explorer.conftest import SETTINGS, connect
-from tests.explorer.world import Condition, World
+from tests.explorer.routes import read_tasks
+from tests.explorer.world import World
 
 DAYS_MAX = 40
-
-
-@pytest.fixture
-async def own(tmp_path: Path) -> AsyncIterator[tuple[World, httpx.AsyncClient]]:
-    world = World(tmp_path / "db")
-    world.play()
-    async with connect(build_app(world.reader, Condition(), settings=SETTINGS)) as client:
-        yield world, client
-    world.close()
-
-
-async def read_tasks(client: httpx.AsyncClient, kind: str) -> list[dict[str, object]]:
-    answer = await client.get("/v1/tasks?plan=demo&limit=100")
-    assert answer.status_code == 200, answer.text
-    return [row for row in answer.json()["items"] if row["kind"] == kind]
 
 
 def wait_for(world: World, claim_id: bytes, status: int) -> ClaimRecord:
