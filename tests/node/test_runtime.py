@@ -1,7 +1,6 @@
 """The runtime within whole nodes: durability before sending, lost wake-ups, restarts, failures."""
 
 import asyncio
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -99,10 +98,9 @@ async def test_transaction_that_comes_after_nothing_could_be_built_does_not_wait
         leader.mempool.add(cluster.build_join(b"nowhere"), ingress=leader.peers.home, now_ms=0)
         leader.runtime.on_pool_changed()
         await until(lambda: leader.runtime.state is not None and leader.runtime.state.is_build_paused)
-        began = time.monotonic()
         result = await leader.intake.submit(cluster.build_leave().raw, 5_000)
         assert result.status == "committed"
-        assert time.monotonic() - began < 0.35, "before any view timer: by the leader itself"
+        assert leader.ledger.certificate.view == 0, "before any view timer: by the leader itself"
 
 
 async def test_c5_all_nodes_die_between_prepare_and_commit_and_the_same_block_is_committed(
