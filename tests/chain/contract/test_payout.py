@@ -5,6 +5,7 @@ from msgspec.structs import replace
 
 from chain.codec import encode
 from chain.contract.custody_tables import INSTRUCTION_AID, INSTRUCTION_COMPUTED, INSTRUCTION_READY
+from chain.contract.events import PeriodClosed
 from chain.contract.payout import Payment, create_instruction
 from chain.contract.plan_calls import BatchSign
 from chain.contract.plan_stops import BY_VOTE, begin_pause
@@ -115,8 +116,11 @@ def test_a_period_closes_with_the_last_answer_even_a_failure() -> None:
     first, second = world.period(0).instructions
     world.acknowledge(first, is_settled=False)
     assert world.period(0).status == PERIOD_INSTRUCTED
+    closed = PeriodClosed(plan=PLAN_NAME, pool=0, period=0)
+    assert closed not in world.events
     world.acknowledge(second)
     assert world.period(0).status == PERIOD_CLOSED
+    assert world.events.count(closed) == 1
 
 
 def test_a_period_without_costs_closes_at_once() -> None:
@@ -125,6 +129,7 @@ def test_a_period_without_costs_closes_at_once() -> None:
     world.advance_to(CHARGE)
     assert world.period(0).status == PERIOD_CLOSED
     assert world.period(0).batch_root == ZERO_HASH
+    assert world.events.count(PeriodClosed(plan=PLAN_NAME, pool=0, period=0)) == 1
 
 
 def test_an_instruction_of_nothing_is_never_made_and_every_id_is_its_own() -> None:

@@ -5,6 +5,7 @@ from msgspec.structs import replace
 from chain.contract.claim_tables import CLAIM, CLAIM_EXPIRED, CLAIM_PAID
 from chain.contract.custody_tables import INSTRUCTION, INSTRUCTION_UNCLAIMED
 from chain.contract.failed_payments import has_open_payment
+from chain.contract.member_key_tables import FAILED_PAYMENTS
 from chain.contract.money_calls import InstructionUnclaimed
 from chain.contract.money_events import AidUnclaimed
 from chain.contract.tables import MEMBER_CLAIMED_OUT, MEMBER_SHARING
@@ -59,6 +60,7 @@ def test_after_1095_days_bank_and_auditor_give_it_back_to_the_pool() -> None:
     assert (record.status, record.reason, record.granted) == (CLAIM_EXPIRED, 220, 0)
     assert world.member(member).status == MEMBER_SHARING
     assert not has_open_payment(world.state, member, replace(world.member(member), claim=None))
+    assert world.state.get(FAILED_PAYMENTS, member) is None, "no list is kept of what nobody is paid any more"
     world.commit_block_checks()
 
 
