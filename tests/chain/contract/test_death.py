@@ -422,7 +422,9 @@ def test_an_applicant_is_one_again_and_still_expires(world: World) -> None:
     world.advance(34)
     revoke(world, member)
     assert (world.member(member).status, world.member(member).cash) == (MEMBER_VERIFIED, 300)
-    world.advance(30)
+    world.advance(29)
+    assert world.member(member).status == MEMBER_VERIFIED, "the days of an applicant begin again"
+    world.advance(1)
     (refund,) = world.ready_instructions()
     assert world.instruction(refund).amount == 300
 
