@@ -105,9 +105,9 @@ def test_who_paid_is_noted_so_that_money_can_go_back(tmp_path: Path) -> None:
 
 def test_what_people_have_to_decide_is_left_open(tmp_path: Path) -> None:
     unknown = build_end_to_end_id(sha256(b"unknown"))
-    wrong = sha256(b"wrong amount")
-    register = open_register(tmp_path, note_sent(wrong, 999))
-    names = (unknown, build_end_to_end_id(wrong))
+    wrong, elsewhere = sha256(b"wrong amount"), sha256(b"another account")
+    register = open_register(tmp_path, note_sent(wrong, 999), replace(note_sent(elsewhere, 100), custody="care-second"))
+    names = (unknown, build_end_to_end_id(wrong), build_end_to_end_id(elsewhere))
     entries = [
         build_entry(ref="A", indicator="DBIT", code=("ACMT", "MDOP", "CHRG")),
         build_entry(ref="B", indicator="DBIT", code=("PMNT", "RCDT", "RRTN")),
@@ -118,13 +118,14 @@ def test_what_people_have_to_decide_is_left_open(tmp_path: Path) -> None:
             for name in names
         ),
     ]
-    booking = book(build_statement(*entries, opening="4.00", closing="0.00"), register)
+    booking = book(build_statement(*entries, opening="5.00", closing="0.00"), register)
     assert booking.calls == ()
     advice = [item.advice for item in booking.open]
     assert "statement_resolve, then a repayment" in advice[0]
     assert "deposit_reverse" in advice[1]
     assert "names no payment that was exported" in advice[2]
-    assert "another amount or account" in advice[3]
+    assert all("another amount or account" in item for item in advice[3:])
+    assert len(advice) == 5
 
 
 def test_a_payer_whose_account_is_not_told_is_nobody_else() -> None:
@@ -196,3 +197,6 @@ def test_a_rejection_of_what_was_never_ordered_is_refused(tmp_path: Path) -> Non
     with pytest.raises(ConfigError, match="answers no payment"):
         booker.reject([rejection])
     booker.reject([replace(rejection, amount=None)])
+    elsewhere = Booker(account="care-second", key=KEY, find_sent=register.find_sent)
+    with pytest.raises(ConfigError, match="answers no payment"):
+        elsewhere.reject([replace(rejection, amount=None)])
