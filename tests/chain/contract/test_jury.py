@@ -273,6 +273,26 @@ def test_too_few_seals_end_a_jury_at_once_and_another_one_is_drawn_from_others(w
     assert world.stage(case) == "upheld"
 
 
+def test_jurors_of_a_jury_that_failed_have_no_vote_in_the_next(world: AppealWorld, case: bytes) -> None:
+    first = world.jury(case)
+    for juror in first[:3]:
+        world.seal(juror, case, is_upheld=True)
+    world.advance(COMMIT_DAYS)
+    world.draw()
+    sealed, silent = first[0], first[4]
+    opened = BallotReveal(member=sealed, items=(world.build_ballot(sealed, case, is_upheld=True),))
+    late = BallotCommit(member=silent, items=(BallotCommitItem(case=case, hash=UNKNOWN),))
+    assert world.stage(case) == "commit"
+    assert refuse(world, member_key(world.names[silent]), late) == "deadline_passed"
+    assert refuse(world, member_key(world.names[sealed]), opened) == "deadline_passed"
+    for juror in world.jury(case):
+        world.seal(juror, case, is_upheld=False)
+    world.advance(1)
+    assert world.stage(case) == "reveal"
+    assert refuse(world, member_key(world.names[sealed]), opened) == "deadline_passed"
+    assert world.case(case).revealed == 0
+
+
 def test_too_few_opened_votes_are_no_verdict(world: AppealWorld, case: bytes) -> None:
     drawn = world.jury(case)
     for juror in drawn:
