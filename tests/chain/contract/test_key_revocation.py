@@ -4,12 +4,22 @@ import pytest
 
 from chain.catalogue import get_entry_by_number
 from chain.contract.call_base import CallPart
-from chain.contract.governance_calls import ChangeKey, OrgKeyRevoke, RemoveOrganisation, SetParameter
+from chain.contract.calls import Call
+from chain.contract.governance_calls import (
+    ChangeKey,
+    OrgKeyRevoke,
+    ProposalOpen,
+    ProposalVote,
+    RemoveOrganisation,
+    SetParameter,
+)
 from chain.contract.governance_tables import KEY, KEY_LIVE, KEY_RETIRED, KEY_REVOKED
 from chain.contract.halves import HALF, Party, cosign, hash_call
+from chain.contract.plan_calls import Pause
 from chain.contract.tables import ORGANISATION, SIGNER
 from chain.errors import Refusal
 from chain.genesis import ROLE_ASSESSOR, ROLE_AUDITOR, ROLE_CUSTODIAN
+from tests.chain.contract import acts
 from tests.chain.contract.governance_world import GovernanceWorld, add_organisation
 from tests.chain.contract.test_proposals import DRAIN, refuse
 from tests.chain.contract.world import PLAN_NAME, name_hash
@@ -97,10 +107,18 @@ def test_a_firm_has_no_recovery_key_not_even_the_zero_key(world: GovernanceWorld
 
 
 def test_a_recovery_key_signs_nothing_else(world: GovernanceWorld) -> None:
-    assert world.call(name_hash("recovery", "bank"), OrgKeyRevoke(organisation="bank", new_key=NEW)).number == 0
-    assert world.open("bank", DRAIN) == "success"
-    with pytest.raises(AssertionError):
-        world.propose("bank", DRAIN)
+    recovery = name_hash("recovery", "bank")
+    proposal = world.propose("platform", DRAIN)
+    calls: tuple[Call, ...] = (
+        ProposalOpen(payload=SetParameter(name="future_max_ms", value=900), reason_hash=name_hash("reason")),
+        ProposalVote(proposal=proposal, is_yes=True),
+        Pause(plan=PLAN_NAME, reason_hash=name_hash("reason")),
+    )
+    # Before it was used, and after.
+    assert [acts.refuse(world, recovery, call) for call in calls] == ["wrong_role"] * 3
+    assert revoke(world, "bank") == "success"
+    assert [acts.refuse(world, recovery, call) for call in calls] == ["wrong_role"] * 3
+    assert [get_entry_by_number(world.call(NEW, call).number).code for call in calls] == ["success"] * 3
 
 
 @pytest.mark.parametrize("key", [name_hash("key", "bank"), name_hash("key", "platform"), name_hash("recovery", "bank")])
