@@ -3,6 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
+from chain.contract.half_events import HalfExpired
 from chain.contract.halves import HALF, HALF_DAYS, hash_call
 from chain.contract.member_calls import (
     DeathReport,
@@ -79,7 +80,11 @@ def test_two_of_the_three_are_not_enough_and_their_half_expires(
     for signer in signers:
         do(world, signer, call)
     assert world.state.get(REKEY, ann) is None
-    world.advance(HALF_DAYS)
+    expired = HalfExpired(call_hash=hash_call(call), name="member_rekey_request")
+    world.advance(HALF_DAYS - 1)
+    assert expired not in world.events
+    world.advance(1)
+    assert world.events.count(expired) == 1
     assert world.state.get(HALF, PLAN_NAME, hash_call(call)) is None
     assert world.member(ann).key == member_key("ann")
 
