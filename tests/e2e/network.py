@@ -21,7 +21,6 @@ from chain.genesis import Parameters
 from chain.transaction import Transaction, build_transaction
 from node.client import Client
 from node.client_errors import ClientError
-from node.client_wire import TransactionResult
 from node.demo.answers import read_int, read_list, read_object, read_text
 from node.demo.figures import load_plan
 from node.devnet import open_processes
@@ -253,8 +252,6 @@ class Load:
         self.network = network
         self.rate = rate
         self.acknowledged: set[str] = set()
-        self.unsure: list[Transaction] = []
-        """Sent without an answer: may or may not be on the chain."""
         self._is_stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
 
@@ -275,19 +272,14 @@ class Load:
             transactions = [self.network.build_application() for _ in range(count)]
             # One attempt at one node: what it does not acknowledge is not counted as acknowledged.
             try:
-                results = self._send_once(client, transactions)
+                results = client.submit_many(transactions)
             except ClientError:
-                self.unsure.extend(transactions)
                 continue
             for result in results:
                 if result.status in {"received", "pending", "committed"}:
                     self.acknowledged.add(str(result.tx_id))
         for client in clients:
             client.close()
-
-    @staticmethod
-    def _send_once(client: Client, transactions: list[Transaction]) -> tuple[TransactionResult, ...]:
-        return client.submit_many(transactions)
 
 
 @contextmanager
