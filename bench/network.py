@@ -289,9 +289,8 @@ async def saturate(driver: Driver, load: deque[bytes], *, seconds: float, leave:
             if not await driver.watcher.wait_until(OUTSTANDING_MAX, SETTLE_SECONDS):
                 raise RuntimeError("the nodes have stopped committing")
             raws = [load.popleft() for _ in range(min(REQUEST_TRANSACTIONS, len(load)))]
-            task = tasks.create_task(driver.send(raws, time.monotonic()))
+            tasks.create_task(driver.send(raws, time.monotonic()))
             await asyncio.sleep(0)
-            del task
 
 
 async def submit_all(driver: Driver, raws: list[bytes]) -> None:
