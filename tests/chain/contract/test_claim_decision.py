@@ -1,6 +1,7 @@
 """Deciding: the reports bind, the case goes up when somebody is silent, and nothing confirms itself."""
 
 import pytest
+from msgspec.structs import replace
 
 from chain.catalogue import get_entry
 from chain.contract.claim_decision import compute_amount
@@ -18,6 +19,7 @@ from chain.contract.claim_tables import (
     BillTagRecord,
 )
 from chain.contract.tables import MEMBER_LEFT, PLAN_PAUSED, VERSION
+from chain.contract.version_tables import PIN, PinRecord
 from tests.chain.contract.claim_world import (
     FIRST_DAY,
     PLAN_NAME,
@@ -90,6 +92,18 @@ def test_the_amount_never_exceeds_the_pools_ceiling() -> None:
     assert claim.version == 1
     assert compute_amount(world.state, claim, ROW_SEVERE) == 300_000
     assert richer.terms.pinned.benefits[0].severe_fen == 300_000
+
+
+def test_an_illness_of_a_day_under_another_version_gets_no_more_than_that_one_gave(world: ClaimWorld) -> None:
+    poorer = ClaimWorld(terms_text=TERMS.replace("300_000", "200_000")).state.require(VERSION, PLAN_NAME, 0)
+    world.state.put(VERSION, poorer, PLAN_NAME, 1)
+    claim = world.get_claim(world.file("ann"))
+    assert claim.version == 0
+    world.state.put(PIN, PinRecord(pins=((0, 1, 0), (claim.diagnosed_day, 0, 0))), claim.member)
+    assert compute_amount(world.state, claim, ROW_SEVERE) == 300_000
+    for established_day, amount in ((claim.diagnosed_day, 300_000), (claim.diagnosed_day - 1, 200_000)):
+        found = replace(claim, established_day=established_day)
+        assert compute_amount(world.state, found, ROW_SEVERE) == amount
 
 
 def test_an_approval_needs_a_certificate(world: ClaimWorld) -> None:
