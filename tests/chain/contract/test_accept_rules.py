@@ -465,6 +465,15 @@ def test_refund_that_fails_on_the_way_is_ordered_again_and_joins_no_other_money(
     world.commit_block_checks()
 
 
+def test_money_of_who_is_not_moving_is_nobodys_on_another_pools_account(world: RulesWorld) -> None:
+    open_second(world)
+    member = world.join("a", 5_000)
+    world.credit_to(SECOND_ACCOUNT, member, 700)
+    assert (world.member(member).pool, world.balance_in(member)) == (0, 5_000)
+    assert world.get_pool(1).unmatched == 700
+    world.commit_block_checks()
+
+
 def test_exit_that_is_asked_for_on_the_way_runs_where_the_money_arrives(world: RulesWorld) -> None:
     member = world.join("a", 5_000)
     number, rules = open_second(world, fee_bp=1_000)
