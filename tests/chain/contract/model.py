@@ -176,11 +176,14 @@ class Model:
     def _enter_if_enough(self, person: Person, name: str, entry_day: int) -> None:
         if person.balance < self.terms.deposit_min * person.weight:
             return
-        person.entry_day = entry_day
         if self.is_winding:
             return
+        person.entry_day = entry_day
         if self.is_window:
             person.status = "queued"
+            if person.is_leaf:
+                # A lapsed one has had the cover that he paid for.
+                person.paid = 0
             self.queue.append(("enter", name))
             return
         self._enter(person)
