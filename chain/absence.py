@@ -7,6 +7,7 @@ cannot make two nodes differ.
 Pure; the ledger fills the filters, after a start from the database.
 """
 
+from collections import deque
 from collections.abc import Iterable
 from typing import Final
 
@@ -17,16 +18,18 @@ from chain.types import TxId
 ALWAYS_MS: Final = -(2**63)
 """Before any block."""
 IDS_MAX: Final = 2_500_000
-"""Ids of one generation: 13 bits for each of them, so that about one in 100 new ids is looked for in the database."""
+"""Ids of one generation: 13 bits for each of them, so that about one in 50 new ids is looked for in the database."""
 _IDS_BITS_LOG2: Final = 25
-_DAY_BITS_LOG2: Final = 22
-_DAYS_MAX: Final = 16
+_GROUP_BITS_LOG2: Final = 22
+_GROUPS_MAX: Final = 24
 _HASHED_BYTES: Final = 8
-_SHIFTS: Final = (0, 13, 26, 39)
+_SHIFT: Final = 32
 
 
 class Filter:
-    """A Bloom filter with four probes; the system gives its memory out as it is written to.
+    """A Bloom filter with two probes; the system gives its memory out as it is written to.
+
+    More probes would rule out more, and cost each key that is added more than the reads that they spare.
 
     The last eight bytes of a key are its hash: keys end in ids and tokens, which are hashes. Whoever makes some that
     collide gains a read of the database.
@@ -43,19 +46,20 @@ class Filter:
     def add(self, key: bytes) -> None:
         """Add a key."""
         bits, mask, hashed = self._bits, self._mask, int.from_bytes(key[-_HASHED_BYTES:], "big")
-        for shift in _SHIFTS:
-            place = hashed >> shift & mask
-            bits[place >> 3] |= 1 << (place & 7)
+        place = hashed & mask
+        bits[place >> 3] |= 1 << (place & 7)
+        place = hashed >> _SHIFT & mask
+        bits[place >> 3] |= 1 << (place & 7)
         self.count += 1
 
     def is_absent(self, key: bytes) -> bool:
         """Tell whether a key was certainly not added."""
         bits, mask, hashed = self._bits, self._mask, int.from_bytes(key[-_HASHED_BYTES:], "big")
-        for shift in _SHIFTS:
-            place = hashed >> shift & mask
-            if not bits[place >> 3] >> (place & 7) & 1:
-                return True
-        return False
+        place = hashed & mask
+        if not bits[place >> 3] >> (place & 7) & 1:
+            return True
+        place = hashed >> _SHIFT & mask
+        return not bits[place >> 3] >> (place & 7) & 1
 
 
 class _Generation(Struct, frozen=True):
@@ -105,21 +109,29 @@ class KeyGroups:
 
     def __init__(self) -> None:
         self._groups: dict[bytes, Filter | None] = {}
-        """By common beginning; None where a group is too large to be read."""
+        """By common beginning; None where a group is not kept: too large to be read, or kept too long."""
+        self._kept: deque[bytes] = deque()
+        """Groups that are kept, oldest first."""
 
     def has_group(self, group: bytes) -> bool:
         """Tell whether a group was looked through."""
         return group in self._groups
 
     def put_group(self, group: bytes, keys: Iterable[bytes] | None) -> None:
-        """Keep all keys that a group has now, or note that they are too many; the group kept longest goes for it."""
-        filled = None if keys is None else Filter(_DAY_BITS_LOG2)
+        """Keep all keys that a group has now, or note that they are too many.
+
+        The group kept longest goes for it, and is not read a second time: where more are in use than can be kept, each
+        would be read whole again and again.
+        """
+        filled = None if keys is None else Filter(_GROUP_BITS_LOG2)
         for key in keys or ():
             if filled is not None:
                 filled.add(key)
-        if len(self._groups) >= _DAYS_MAX:
-            del self._groups[next(iter(self._groups))]
         self._groups[group] = filled
+        if filled is not None:
+            self._kept.append(group)
+            if len(self._kept) > _GROUPS_MAX:
+                self._groups[self._kept.popleft()] = None
 
     def add(self, group: bytes, key: bytes) -> None:
         """Add a key that was written, if its group is kept."""

@@ -11,14 +11,23 @@ from chain import layout
 from chain.absence import KeyGroups
 from chain.contract.custody_tables import DEPOSIT
 from chain.contract.governance_tables import KEY
-from chain.contract.tables import SIGNER
+from chain.contract.member_key_tables import DEATH
+from chain.contract.person_tables import VERIFIED_EPOCH
+from chain.contract.tables import PERSON, SIGNER
 
-DEPOSITS_READ_MAX = 100_000
-"""Deposits of a day that are read back after a start; where there are more, the database is asked for each."""
+GROUP_READ_MAX = 100_000
+"""Records of a group that are read back after a start; where there are more, the database is asked for each."""
 _DEPOSIT_PREFIX = DEPOSIT.prefix(arity=3)
-"""Asked for once to learn that there is none, then written, then hardly ever read."""
-_REF_BYTES = 34
-"""End of the key of a deposit, behind what those of one account and booking day have in common."""
+"""Asked for once to learn that there is none, then written, then hardly ever read. A group: an account's of a day."""
+_GROUP_PREFIXES = (
+    _DEPOSIT_PREFIX,
+    PERSON.prefix(arity=2),
+    VERIFIED_EPOCH.prefix(arity=1),
+    DEATH.prefix(arity=1),
+)
+"""Asked for by all who apply, claim or leave, and almost never there. A group: a plan's persons, else a table's."""
+_ID_BYTES = 34
+"""End of such a key, behind what its group has in common: an id or a token of 32 bytes."""
 _SIGNER_PREFIXES = (SIGNER.prefix(arity=1), KEY.prefix(arity=1))
 """Asked for by the key of every applicant, and almost never there; the few that are there are known."""
 
@@ -36,19 +45,18 @@ class AbsentRecords:
     def __init__(self, store: RangeReader) -> None:
         """Know nothing yet: each group of keys is read when it is first asked for."""
         self._store = store
-        self._deposits = KeyGroups()
-        """By account and booking day."""
+        self._groups = KeyGroups()
         self._signer_keys: frozenset[bytes] | None = None
         """Map keys of all signers and institutions' keys, None until they are read."""
 
     def is_absent(self, key: bytes) -> bool:
         """Tell whether memory shows that there is no record under this map key."""
-        if key.startswith(_DEPOSIT_PREFIX):
-            day = key[:-_REF_BYTES]
-            if not self._deposits.has_group(day):
-                keys = list(islice(self._read_keys(day), DEPOSITS_READ_MAX + 1))
-                self._deposits.put_group(day, None if len(keys) > DEPOSITS_READ_MAX else keys)
-            return self._deposits.is_absent(day, key)
+        if key.startswith(_GROUP_PREFIXES):
+            group = key[:-_ID_BYTES]
+            if not self._groups.has_group(group):
+                keys = list(islice(self._read_keys(group), GROUP_READ_MAX + 1))
+                self._groups.put_group(group, None if len(keys) > GROUP_READ_MAX else keys)
+            return self._groups.is_absent(group, key)
         if not key.startswith(_SIGNER_PREFIXES):
             return False
         if self._signer_keys is None:
@@ -62,9 +70,9 @@ class AbsentRecords:
 
     def on_written(self, key: bytes) -> bool:
         """Note that a block changed this record; return whether it may be read again before long."""
-        if key.startswith(_DEPOSIT_PREFIX):
-            self._deposits.add(key[:-_REF_BYTES], key)
-            return False
+        if key.startswith(_GROUP_PREFIXES):
+            self._groups.add(key[:-_ID_BYTES], key)
+            return not key.startswith(_DEPOSIT_PREFIX)
         if key.startswith(_SIGNER_PREFIXES):
             self._signer_keys = None
         return True

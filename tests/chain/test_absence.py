@@ -55,10 +55,11 @@ def test_a_group_is_told_of_only_as_long_as_it_is_kept_whole() -> None:
     assert not groups.is_absent(b"b", b"b2"), "too many to be read: the database is asked"
 
 
-@pytest.mark.parametrize("count", [16, 40])
-def test_the_group_kept_longest_makes_room(count: int) -> None:
+@pytest.mark.parametrize("count", [24, 60])
+def test_the_group_kept_longest_makes_room_and_is_not_read_again(count: int) -> None:
     groups = KeyGroups()
     for number in range(count):
         groups.put_group(b"%d" % number, [])
-    kept = [number for number in range(count) if groups.has_group(b"%d" % number)]
-    assert kept == list(range(count - 16, count))
+    assert all(groups.has_group(b"%d" % number) for number in range(count)), "each would be read again and again"
+    kept = [number for number in range(count) if groups.is_absent(b"%d" % number, b"%d-key" % number)]
+    assert kept == list(range(count - 24, count))

@@ -303,7 +303,7 @@ def test_a_deposit_is_found_after_its_block_and_after_a_restart(
     assert [ledger.read(key, DEPOSIT.codec) for key in keys] == [record, record, None, None]
     for most in (100, 1):
         store.close()
-        monkeypatch.setattr("chain.absent_records.DEPOSITS_READ_MAX", most)
+        monkeypatch.setattr("chain.absent_records.GROUP_READ_MAX", most)
         store = Store(tmp_path / "db", CHAIN)
         ledger = Ledger(store, GENESIS)
         assert [ledger.read(key, DEPOSIT.codec) for key in keys] == [record, record, None, None]
