@@ -36,7 +36,8 @@ from chain.state import Overlay, PoolKey, PoolTree
 from chain.trie import SUM
 from chain.trie_tree import Pending, Tree
 from chain.types import ZERO_HASH, Height, Millis, PublicKey, TxId
-from tests.chain.contract.world import ACCOUNT_NAME, PLAN_NAME, DictReader, build_genesis, build_terms, name_hash
+from tests.chain.contract.world import ACCOUNT_NAME, PLAN_NAME, build_genesis, build_terms, name_hash
+from tests.chain.trie_twin import DictStore
 
 V = TypeVar("V", bound=msgspec.Struct)
 BLOCK_CALLS = 1_000
@@ -47,15 +48,15 @@ class WarmBase:
 
     def __init__(self) -> None:
         self.records: dict[bytes, msgspec.Struct | None] = {}
-        self.trees: dict[PoolKey, tuple[Tree, DictReader]] = {}
+        self.trees: dict[PoolKey, tuple[Tree, DictStore]] = {}
 
     def read(self, key: bytes, codec: Codec[V]) -> V | None:
         return self.records.get(key)  # type: ignore[return-value]
 
     def open_pool_tree(self, pool: PoolKey) -> PoolTree:
         if pool not in self.trees:
-            reader = DictReader()
-            self.trees[pool] = (Tree(SUM, b"p" + encode(pool), reader, 1_000_000), reader)
+            store = DictStore()
+            self.trees[pool] = (Tree(SUM, b"p" + encode(pool), store, 1_000_000), store)
         return self.trees[pool][0].begin()
 
     def commit(self, overlay: Overlay) -> None:
@@ -64,11 +65,8 @@ class WarmBase:
         for pool in overlay.get_touched_pools():
             pending = overlay.tree(pool)
             assert isinstance(pending, Pending)
-            tree, reader = self.trees[pool]
-            for key, value in pending.writes():
-                if value is not None:
-                    reader.records[key] = value
-            tree.commit(pending)
+            tree, store = self.trees[pool]
+            store.commit(tree, pending)
 
 
 class Runner:

@@ -13,7 +13,9 @@ import platform
 import random
 import tempfile
 import time
+from bisect import bisect_left
 from collections.abc import Iterable
+from itertools import islice
 from pathlib import Path
 
 import plyvel
@@ -30,13 +32,23 @@ class DictStore:
 
     def __init__(self) -> None:
         self.records: dict[bytes, bytes] = {}
+        self._order: list[bytes] | None = None
 
     def get(self, key: bytes, /) -> bytes | None:
         """Return one record."""
         return self.records.get(key)
 
+    def read_range(self, start: bytes, stop: bytes, count_max: int, /) -> list[tuple[bytes, bytes]]:
+        """Return the first records from `start` on, before `stop`."""
+        if self._order is None:
+            self._order = sorted(self.records)
+        first = bisect_left(self._order, start)
+        keys = self._order[first : min(first + count_max, bisect_left(self._order, stop))]
+        return [(key, self.records[key]) for key in keys]
+
     def write(self, batch: Iterable[tuple[bytes, bytes | None]]) -> None:
         """Carry a batch out."""
+        self._order = None
         for key, value in batch:
             if value is None:
                 self.records.pop(key, None)
@@ -59,6 +71,11 @@ class LevelStore:
     def get(self, key: bytes, /) -> bytes | None:
         """Return one record."""
         return self.database.get(key, verify_checksums=True)
+
+    def read_range(self, start: bytes, stop: bytes, count_max: int, /) -> list[tuple[bytes, bytes]]:
+        """Return the first records from `start` on, before `stop`."""
+        with self.database.iterator(start=start, stop=stop, verify_checksums=True) as iterator:
+            return list(islice(iterator, count_max))
 
     def write(self, batch: Iterable[tuple[bytes, bytes | None]]) -> None:
         """Carry a batch out, synced."""

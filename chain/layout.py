@@ -6,7 +6,7 @@ there, so that a block is one range and old data stays untouched.
 
 from chain.state import PoolKey
 
-FORMAT_VERSION = b"\x00\x03"
+FORMAT_VERSION = b"\x00\x04"
 """Version of this layout; another one is refused."""
 
 META = b"M"

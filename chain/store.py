@@ -68,6 +68,24 @@ class _Points:
         idle.append(iterator)
         return value
 
+    def read_range(self, start: bytes, stop: bytes, count_max: int) -> list[tuple[bytes, bytes]]:
+        """Return (key, value) with start <= key < stop, at most so many; raise `StoreError` on damage."""
+        idle = self._idle
+        found: list[tuple[bytes, bytes]] = []
+        try:
+            iterator = _take(idle) or self._source.raw_iterator(verify_checksums=True)
+            iterator.seek(start)
+            while iterator.valid() and len(found) < count_max:
+                key, value = iterator.item()
+                if key >= stop:
+                    break
+                found.append((key, value))
+                iterator.next()
+        except plyvel.Error as error:
+            raise StoreError(f"reading failed: {error}") from error
+        idle.append(iterator)
+        return found
+
     def renew(self) -> None:
         """Let the next read see what was written since; no iterator that is left keeps old data alive."""
         idle, self._idle = self._idle, []
@@ -92,6 +110,10 @@ class Snapshot:
     def get(self, key: bytes, /) -> bytes | None:
         """Return the value of a key; raise `StoreError` on damage."""
         return self._points.get(key)
+
+    def read_range(self, start: bytes, stop: bytes, count_max: int, /) -> list[tuple[bytes, bytes]]:
+        """Return (key, value) with start <= key < stop, at most so many; raise `StoreError` on damage."""
+        return self._points.read_range(start, stop, count_max)
 
     def iterate(self, *, start: bytes, stop: bytes, is_reversed: bool = False) -> Iterator[tuple[bytes, bytes]]:
         """Yield (key, value) with start <= key < stop, ascending or descending."""
@@ -151,6 +173,10 @@ class Store:
     def get(self, key: bytes, /) -> bytes | None:
         """Return the value of a key; raise `StoreError` on damage."""
         return self._points.get(key)
+
+    def read_range(self, start: bytes, stop: bytes, count_max: int, /) -> list[tuple[bytes, bytes]]:
+        """Return (key, value) with start <= key < stop, at most so many; raise `StoreError` on damage."""
+        return self._points.read_range(start, stop, count_max)
 
     def iterate(self, *, start: bytes, stop: bytes, is_reversed: bool = False) -> Iterator[tuple[bytes, bytes]]:
         """Yield (key, value) with start <= key < stop, ascending or descending."""

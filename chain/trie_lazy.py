@@ -3,14 +3,14 @@
 A block changes two or three leaves for each transaction at random places, and with each of them every page above. To
 write all of these pages with each block was two fifths of what a node wrote. So a block's batch holds at once
 
-    every changed bucket
+    every changed leaf
     every page in which the shape changed: what is empty, a bucket, an inner node
     the pages that have waited longest, where too many wait or have waited for too long
     the list of the places that it touched: the first bytes of each changed key
 
 and the other changed pages wait in memory. What is on disk then has always the shape of the head, and only hashes and
 counts in pages can be old. After a start the places touched since the low-water height are hashed again from their
-buckets (`rehash`), up to the root, which must be the stored one. The root itself is stored with each block.
+leaves (`rehash`), up to the root, which must be the stored one. The root itself is stored with each block.
 
 Pure. Local to a node: no hash depends on what waits.
 """
@@ -62,29 +62,31 @@ class LazyPages:
         """Return the pages that the batch of a block writes (an empty list if gone), and its low-water height."""
         if not self.pages_max and not self.pages:
             return changes.pages, height
-        chosen = {node: page for node, page in changes.pages.items() if not page or node in changes.reshaped}
-        fresh = dict.fromkeys((node for node in changes.pages if node not in chosen and node not in self.pages), height)
-        excess = len(self.pages) + len(fresh) - sum(1 for node in chosen if node in self.pages) - self.pages_max
+        waiting, reshaped = self.pages, changes.reshaped
+        chosen = {node: page for node, page in changes.pages.items() if not page or node in reshaped}
+        fresh = dict.fromkeys([node for node in changes.pages if node not in chosen and node not in waiting], height)
+        excess = len(waiting) + len(fresh) - sum([node in waiting for node in chosen]) - self.pages_max
         taken = 0
         for node, since in itertools.chain(self._since.items(), fresh.items()):
             if node in chosen:
                 continue
             if taken >= excess and (since > height - BLOCKS_MAX or taken >= AGED_MAX):
                 return chosen, since - 1
-            chosen[node] = changes.pages.get(node) or self.pages[node]
+            chosen[node] = changes.pages.get(node) or waiting[node]
             taken += 1
         return chosen, height
 
     def commit(self, changes: Changes, chosen: dict[int, Page], *, height: int, low_water: int) -> None:
         """Note what a durable batch has written and what waits from now on."""
-        if self.pages:
+        waiting, since = self.pages, self._since
+        if waiting:
             for node in chosen:
-                self.pages.pop(node, None)
-                self._since.pop(node, None)
+                if waiting.pop(node, None) is not None:
+                    del since[node]
         for node, page in changes.pages.items():
             if node not in chosen:
-                self.pages[node] = page
-                self._since.setdefault(node, height)
+                waiting[node] = page
+                since.setdefault(node, height)
         self.low_water = low_water
 
     def restore(self, pages: dict[int, Page]) -> None:

@@ -45,7 +45,10 @@ def walk(source: RecordSource, *, flavour: Flavour, kind: int, key: bytes) -> tu
         kind = inner[1 + digit]
         node = ARITY * node + digit
         slot = 1 + digit
-    return nodes, source.get_bucket(node) if kind != EMPTY else b""
+    entries = source.get_bucket(node) if kind != EMPTY else b""
+    if len(entries) != kind * flavour.entry_bytes:
+        raise StoreError(f"{flavour.name} tree: bucket {node:#x} does not hold as many entries as its kind says")
+    return nodes, entries
 
 
 def find_tail(entries: bytes, key: bytes, *, flavour: Flavour) -> bytes | None:

@@ -1,12 +1,13 @@
-"""Records of the authenticated trees in the key-value store: pages, buckets, the root record (state-tree 4).
+"""Records of the authenticated trees in the key-value store: pages, leaves, the root record (state-tree 4).
 
 Pure. An inner node in memory *is* the bytes that its hash covers: `prefix || kinds[4] || records of the
 non-empty children`. A page is an inner node at an even level with its up to four inner children: a list of
 five such byte strings, empty where there is none. Node ids are path bits under a leading 1: the root is 1,
 child i of n is 4n + i.
 
-Key of a record: `tag || 'n' || depth u8 || path bits, left-aligned`, so that a sorted batch touches
-neighbours. The tag is given by the store and must not be a prefix of another tree's tag.
+Key of a page: `tag || 'n' || depth u8 || path bits, left-aligned`, so that a sorted batch touches
+neighbours. Key of a leaf: `tag || 'e' || tree key`. A bucket has no record of its own: its entries are the leaves
+under its path, which lie side by side. The tag is given by the store and must not be a prefix of another tree's tag.
 """
 
 from typing import Final, Protocol, TypeAlias
@@ -32,8 +33,9 @@ PAGE_SLOTS: Final = 1 + ARITY
 """Slot 0 is the page's own node, 1..4 are its inner children."""
 PIN_BYTES: Final = 4
 RECORD_HEAD_BYTES: Final = 1 + PIN_BYTES
-BUCKET_TAG: Final = b"B"
 PAGE_TAG: Final = b"P"
+_LEAF: Final = b"e"
+_BEHIND_LEAVES: Final = b"f"
 
 Page: TypeAlias = list[bytes]
 
@@ -43,6 +45,9 @@ class RecordReader(Protocol):
 
     def get(self, key: bytes, /) -> bytes | None:
         """Return the record under `key`, None if there is none."""
+
+    def read_range(self, start: bytes, stop: bytes, count_max: int, /) -> list[tuple[bytes, bytes]]:
+        """Return (key, record) with start <= key < stop in key order, at most so many."""
 
 
 class RootRecord(msgspec.Struct, frozen=True):
@@ -67,7 +72,7 @@ def encode_root_key(tag: bytes) -> bytes:
 
 
 def encode_record_key(tag: bytes, node: int) -> bytes:
-    """Return the key of the page or bucket of a node id."""
+    """Return the key of the page of a node id."""
     depth = node.bit_length() >> 1
     path_bytes = depth + 3 >> 2
     aligned = (node ^ 1 << 2 * depth) << 8 * path_bytes - 2 * depth
@@ -79,9 +84,32 @@ def encode_touched_key(tag: bytes, height: int) -> bytes:
     return tag + b"L" + height.to_bytes(8, "big")
 
 
-def encode_bucket(entries: bytes, *, pin: int) -> bytes:
-    """Return the record of a bucket."""
-    return BUCKET_TAG + pin.to_bytes(PIN_BYTES, "big") + entries
+def encode_leaf_key(tag: bytes, key: bytes) -> bytes:
+    """Return the key of the leaf under a tree key."""
+    return tag + _LEAF + key
+
+
+def encode_leaf(tail: bytes, *, pin: int) -> bytes:
+    """Return the record of a leaf."""
+    return pin.to_bytes(PIN_BYTES, "big") + tail
+
+
+def read_bucket(reader: RecordReader, tag: bytes, node: int, flavour: Flavour) -> bytes:
+    """Return the entries of the bucket at a node id; StoreError if the leaves there are none."""
+    depth = node.bit_length() >> 1
+    step = 1 << 8 * flavour.key_bytes - 2 * depth
+    first = (node ^ 1 << 2 * depth) * step
+    start = tag + _LEAF + first.to_bytes(flavour.key_bytes, "big")
+    is_last = (first + step) >> 8 * flavour.key_bytes
+    stop = tag + (_BEHIND_LEAVES if is_last else _LEAF + (first + step).to_bytes(flavour.key_bytes, "big"))
+    rows = reader.read_range(start, stop, BUCKET_ENTRIES_MAX + 1)
+    head = len(tag) + len(_LEAF)
+    entries = b"".join([key[head:] + record[PIN_BYTES:] for key, record in rows])
+    if not 1 <= len(rows) <= BUCKET_ENTRIES_MAX or any(
+        len(key) != head + flavour.key_bytes or len(record) != PIN_BYTES + flavour.tail_bytes for key, record in rows
+    ):
+        raise StoreError(f"{flavour.name} tree: the leaves of bucket {node:#x} are damaged")
+    return entries
 
 
 def encode_page(page: Page, *, pin: int) -> bytes:
@@ -92,15 +120,6 @@ def encode_page(page: Page, *, pin: int) -> bytes:
             parts.append(_SLOTS[slot])
             parts.append(node[1:])
     return b"".join(parts)
-
-
-def decode_bucket(record: bytes, flavour: Flavour) -> bytes:
-    """Return the entries of a bucket record; StoreError if it is not one."""
-    entries = record[RECORD_HEAD_BYTES:]
-    count, rest = divmod(len(entries), flavour.entry_bytes)
-    if record[:1] != BUCKET_TAG or rest or not 1 <= count <= BUCKET_ENTRIES_MAX:
-        raise StoreError(f"{flavour.name} tree: a bucket record is damaged")
-    return entries
 
 
 def decode_page(record: bytes, flavour: Flavour) -> Page:

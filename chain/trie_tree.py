@@ -3,7 +3,7 @@
     Tree --begin()--> Pending --begin()--> Pending      any number side by side; dropping one costs nothing
     Tree.commit(pending)                                after pending.writes() are durable
 
-Buckets are written with their block, pages too unless the tree was opened with `lazy_pages_max` (trie_lazy.py). A
+Leaves are written with their block, pages too unless the tree was opened with `lazy_pages_max` (trie_lazy.py). A
 database snapshot can prove either way: opening a tree on it brings the pages up to date. Whoever uses a Pending whose
 base has changed under it (another Pending was committed, or its parent was updated after `begin`) gets an
 InvariantViolation: its answers would mix two trees.
@@ -20,15 +20,16 @@ from chain.trie_storage import (
     Page,
     RecordReader,
     RootRecord,
-    decode_bucket,
     decode_page,
     decode_root_record,
-    encode_bucket,
+    encode_leaf,
+    encode_leaf_key,
     encode_page,
     encode_record_key,
     encode_root_key,
     encode_root_record,
     encode_touched_key,
+    read_bucket,
 )
 from chain.trie_update import Changes, PackedRoot, apply_operations
 from chain.trie_view import TreeView
@@ -118,8 +119,10 @@ class Tree(TreeView):
         """Return the page of a node id, from those that wait, the cache or the store."""
         page = self.lazy.pages.get(node) or self._pages.get(node)
         if page is None:
-            page = decode_page(self._read(node), self.flavour)
-            self._pages[node] = page
+            record = self.reader.get(encode_record_key(self.tag, node))
+            if record is None:
+                raise StoreError(f"{self.flavour.name} tree: the page of node {node:#x} is missing")
+            page = self._pages[node] = decode_page(record, self.flavour)
             self._trim()
         return page
 
@@ -127,8 +130,7 @@ class Tree(TreeView):
         """Return the bucket of a node id, from the cache or the store."""
         entries = self._buckets.get(node)
         if entries is None:
-            entries = decode_bucket(self._read(node), self.flavour)
-            self._buckets[node] = entries
+            entries = self._buckets[node] = read_bucket(self.reader, self.tag, node, self.flavour)
             self._trim()
         return entries
 
@@ -152,12 +154,6 @@ class Tree(TreeView):
         self.height = pending.height
         self.generation += 1
         pending.mark_committed(self.generation)
-
-    def _read(self, node: int) -> bytes:
-        record = self.reader.get(encode_record_key(self.tag, node))
-        if record is None:
-            raise StoreError(f"{self.flavour.name} tree: the record of node {node:#x} is missing")
-        return record
 
     def _trim(self) -> None:
         """Drop the oldest records, some at once: taking them one by one from a dict's front is quadratic."""
@@ -250,21 +246,17 @@ class Pending(TreeView):
         self.height = height
         self._plan = None
         pages, low_water = self.plan
-        buckets = self.changes.buckets
-        tag, pin = self.tree.tag, self.tree.pin
+        tag, pin, leaves = self.tree.tag, self.tree.pin, self.changes.leaves
         batch: list[tuple[bytes, bytes | None]] = []
+        for leaf in sorted(leaves):
+            tail = leaves[leaf]
+            batch.append((encode_leaf_key(tag, leaf), None if tail is None else encode_leaf(tail, pin=pin)))
         # Node ids sort as record keys do: by depth, then by path.
-        for node in sorted({**pages, **buckets}):
-            page, entries = pages.get(node), buckets.get(node)
-            key = encode_record_key(tag, node)
-            if page:
-                batch.append((key, encode_page(page, pin=pin)))
-            elif entries:
-                batch.append((key, encode_bucket(entries, pin=pin)))
-            else:
-                batch.append((key, None))
+        for node in sorted(pages):
+            page = pages[node]
+            batch.append((encode_record_key(tag, node), encode_page(page, pin=pin) if page else None))
         if low_water < height:
-            batch.append((encode_touched_key(tag, height), list_touched(self.changes.keys)))
+            batch.append((encode_touched_key(tag, height), list_touched(leaves)))
         for settled in range(self.tree.lazy.low_water + 1, min(low_water + 1, height)):
             batch.append((encode_touched_key(tag, settled), None))
         record = RootRecord(root=self.root, height=height, low_water_height=low_water, pin=pin)

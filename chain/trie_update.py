@@ -6,7 +6,7 @@ bits, and as the *difference* that a subtree made, so that an untouched sibling 
 """
 
 import hashlib
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from collections.abc import Iterable
 from typing import Final, Protocol
 
@@ -46,7 +46,7 @@ _SHAPES: Final = (EMPTY, INNER)
 class Changes:
     """Records that differ from the tree below, by node id."""
 
-    __slots__ = ("buckets", "keys", "pages", "reshaped")
+    __slots__ = ("buckets", "leaves", "pages", "reshaped")
 
     def __init__(self) -> None:
         self.pages: dict[int, Page] = {}
@@ -55,8 +55,8 @@ class Changes:
         """Entries of changed buckets; no bytes if the bucket is gone."""
         self.reshaped: dict[int, None] = {}
         """Pages that are new, or in which something became or ceased to be empty, a bucket or an inner node."""
-        self.keys: list[bytes] = []
-        """Keys of the batches, sorted within each."""
+        self.leaves: dict[bytes, bytes | None] = {}
+        """New tails by tree key; None where a leaf is deleted, or was not there."""
 
 
 class RecordSource(Protocol):
@@ -119,7 +119,7 @@ def apply_operations(
     keys, tails = sort_operations(flavour, operations)
     if not keys:
         return root
-    changes.keys += keys
+    changes.leaves.update(zip(keys, tails, strict=True))
     batch = _Batch(flavour, below, changes, keys, tails)
     if root.kind == INNER:
         page = batch.own_page(ROOT_NODE)
@@ -245,7 +245,11 @@ class _Batch:
 
         `page[slot]` is its place if it grows.
         """
-        entries = self.own_bucket(node) if kind_old else b""
+        entries = b""
+        if kind_old:
+            entries = self.own_bucket(node)
+            if len(entries) != kind_old * self.entry_bytes:
+                raise StoreError("tree: a bucket does not hold as many entries as its kind says")
         delta = 0
         if hi - lo <= SPLICE_MAX:
             for index in range(lo, hi):
@@ -374,10 +378,11 @@ class _Batch:
 
     def _find_place(self, entries: bytes, key: bytes) -> int:
         """Return the offset at which an entry with a key that is not there belongs."""
-        step = self.entry_bytes
-        return step * bisect_left(
-            range(len(entries) // step), key, key=lambda index: entries[index * step :][: len(key)]
-        )
+        key_bytes = self.key_bytes
+        for start in range(0, len(entries), self.entry_bytes):
+            if entries[start : start + key_bytes] > key:
+                return start
+        return len(entries)
 
     def _merge_many(self, entries: bytes, lo: int, hi: int) -> tuple[bytes, int]:
         """Apply many changes to a bucket at once; the result may be far over 16 entries."""

@@ -43,6 +43,9 @@ class NoRecords:
     def get(self, key: bytes, /) -> bytes | None:
         return None
 
+    def read_range(self, start: bytes, stop: bytes, count_max: int, /) -> list[tuple[bytes, bytes]]:
+        return []
+
 
 def test_a_change_hides_the_committed_record_and_a_deletion_too() -> None:
     overlay = Overlay(Ground(a=1, b=2))

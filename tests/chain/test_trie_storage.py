@@ -9,14 +9,15 @@ from chain.trie import MAP, SUM, Flavour, Root, Sums
 from chain.trie_storage import (
     RootRecord,
     are_kinds_valid,
-    decode_bucket,
     decode_page,
     decode_root_record,
-    encode_bucket,
+    encode_leaf,
+    encode_leaf_key,
     encode_page,
     encode_record_key,
     encode_root_key,
     encode_root_record,
+    read_bucket,
 )
 from chain.trie_tree import Tree
 from chain.types import Hash
@@ -58,9 +59,39 @@ def test_deepest_record_key_holds_the_whole_path() -> None:
     assert encode_record_key(b"t", 1 << 288 | 5) == b"tn\x90" + bytes(35) + b"\x05"
 
 
-def test_bucket_record_is_tag_pin_and_entries() -> None:
-    assert encode_bucket(b"e" * 64, pin=3) == b"B\x00\x00\x00\x03" + b"e" * 64
-    assert decode_bucket(b"B\x00\x00\x00\x03" + b"e" * 64, MAP) == b"e" * 64
+def test_leaf_lies_under_its_tree_key_with_pin_and_tail() -> None:
+    assert encode_leaf_key(b"t", b"k" * 32) == b"te" + b"k" * 32
+    assert encode_leaf(b"v" * 32, pin=3) == b"\x00\x00\x00\x03" + b"v" * 32
+
+
+def make_leaves(*keys: bytes) -> DictStore:
+    """Return a store of leaves, and of neighbours that belong to no bucket."""
+    store = DictStore()
+    store.write([(b"td" + b"\xff" * 40, b"before"), (b"tf", b"behind")])
+    store.write([(encode_leaf_key(b"t", key), encode_leaf(key[::-1], pin=0)) for key in keys])
+    return store
+
+
+FIRST, LAST = bytes(32), b"\xff" * 32
+MIDDLE = b"\x40" + bytes(31), b"\x7f" + b"\xff" * 31
+
+
+@pytest.mark.parametrize(
+    ("node", "keys"),
+    [
+        (0b1, (FIRST, *MIDDLE, LAST)),
+        (0b1_00, (FIRST,)),
+        (0b1_01, MIDDLE),
+        (0b1_01_00, MIDDLE[:1]),
+        (0b1_01_11_11, MIDDLE[1:]),
+        (0b1_11, (LAST,)),
+        (1 << 256, (FIRST,)),
+        ((1 << 257) - 1, (LAST,)),
+    ],
+)
+def test_bucket_is_the_leaves_under_its_path(node: int, keys: tuple[bytes, ...]) -> None:
+    store = make_leaves(FIRST, *MIDDLE, LAST)
+    assert read_bucket(store, b"t", node, MAP) == b"".join(key + key[::-1] for key in keys)
 
 
 def test_page_record_is_tag_pin_and_for_each_node_slot_kinds_records() -> None:
@@ -102,10 +133,21 @@ def test_damaged_page_record_is_a_store_error(record: bytes) -> None:
         decode_page(record, MAP)
 
 
-@pytest.mark.parametrize("entries", [b"", b"e" * 63, b"e" * 64 * 17])
-def test_damaged_bucket_record_is_a_store_error(entries: bytes) -> None:
+def test_bucket_without_leaves_or_with_too_many_is_a_store_error() -> None:
     with pytest.raises(StoreError):
-        decode_bucket(b"B\x00\x00\x00\x00" + entries, MAP)
+        read_bucket(make_leaves(FIRST, LAST), b"t", 0b1_10, MAP)
+    sixteen = [bytes([number]) * 32 for number in range(16)]
+    assert len(read_bucket(make_leaves(*sixteen), b"t", 1, MAP)) == 16 * 64
+    with pytest.raises(StoreError):
+        read_bucket(make_leaves(*sixteen, LAST), b"t", 1, MAP)
+
+
+@pytest.mark.parametrize(("key", "record"), [(b"te" + FIRST[1:], bytes(36)), (b"te" + FIRST, bytes(35)), (b"te", b"")])
+def test_damaged_leaf_is_a_store_error(key: bytes, record: bytes) -> None:
+    store = DictStore()
+    store.write([(key, record)])
+    with pytest.raises(StoreError):
+        read_bucket(store, b"t", 1, MAP)
 
 
 def test_root_records_keep_root_heights_and_pin() -> None:
@@ -130,7 +172,7 @@ def test_root_record_of_a_map_has_no_sums() -> None:
     store.commit(tree, pending)
     assert encode_root_key(b"tag") == b"tagR"
     assert len(store.records[b"tagR"]) == 33 + 20
-    assert store.records[b"tagn\x00"] == b"B\x00\x00\x00\x00" + b"k" * 32 + b"v" * 32
+    assert store.records[b"tage" + b"k" * 32] == bytes(4) + b"v" * 32
 
 
 @pytest.mark.parametrize("flavour", [MAP, SUM], ids=["map", "sum"])
@@ -146,15 +188,32 @@ def test_entries_are_all_leaves_in_key_order(flavour: Flavour, count: int) -> No
 @pytest.mark.parametrize("flavour", [MAP, SUM], ids=["map", "sum"])
 def test_every_changed_byte_of_every_record_is_found_by_reading_all_entries(flavour: Flavour) -> None:
     store, _, _ = fill(flavour, 40)
-    for key in [key for key in sorted(store.records) if key[1:2] == b"n"]:
+    keys = [key for key in sorted(store.records) if key[1:2] in (b"n", b"e")]
+    assert {key[1:2] for key in keys} == {b"n", b"e"}
+    for key in keys:
         good = store.records[key]
+        pin = range(1, 5) if key[1:2] == b"n" else range(4)
         for at in range(len(good)):
-            if 1 <= at < 5:
+            if at in pin:
                 continue  # the pin tells which settlement wrote the record; no hash covers it
             store.records[key] = good[:at] + bytes((good[at] ^ 1,)) + good[at + 1 :]
             with pytest.raises(StoreError):
                 list(Tree(flavour, b"t", store).entries())
         store.records[key] = good
+
+
+@pytest.mark.parametrize("flavour", [MAP, SUM], ids=["map", "sum"])
+def test_a_lost_leaf_is_found_by_whoever_comes_to_its_bucket(flavour: Flavour) -> None:
+    store, _, leaves = fill(flavour, 40)
+    for key in sorted(leaves):
+        lost = DictStore()
+        lost.write((name, record) for name, record in store.records.items() if name != encode_leaf_key(b"t", key))
+        with pytest.raises(StoreError):
+            list(Tree(flavour, b"t", lost).entries())
+        with pytest.raises(StoreError):
+            Tree(flavour, b"t", lost).prove(key)
+        with pytest.raises(StoreError):
+            Tree(flavour, b"t", lost).begin().update([(key, leaves[key])])
 
 
 def test_a_root_record_with_other_sums_than_the_leaves_is_found_by_reading_all_entries() -> None:

@@ -4,6 +4,7 @@ It shares no code with the product, keeps nothing between calls and knows nothin
 """
 
 import hashlib
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 
 from chain.trie_tree import Pending, Tree
@@ -82,12 +83,23 @@ class DictStore:
     def __init__(self) -> None:
         self.records: dict[bytes, bytes] = {}
         self.gets = 0
+        self._order: list[bytes] | None = None
+        """Keys in order, as long as nothing is written."""
 
     def get(self, key: bytes, /) -> bytes | None:
         self.gets += 1
         return self.records.get(key)
 
+    def read_range(self, start: bytes, stop: bytes, count_max: int, /) -> list[tuple[bytes, bytes]]:
+        self.gets += 1
+        if self._order is None or len(self._order) != len(self.records):
+            self._order = sorted(self.records)
+        first = bisect_left(self._order, start)
+        keys = self._order[first : min(first + count_max, bisect_left(self._order, stop))]
+        return [(key, self.records[key]) for key in keys]
+
     def write(self, batch: Iterable[tuple[bytes, bytes | None]]) -> None:
+        self._order = None
         for key, value in batch:
             if value is None:
                 self.records.pop(key, None)

@@ -32,7 +32,8 @@ from chain.types import ZERO_HASH, Height
 from tests.chain.contract.claim_world import build_record
 from tests.chain.contract.governance_world import block_hash
 from tests.chain.contract.test_claim_path import ClaimPath
-from tests.chain.contract.world import ACCOUNT_NAME, OFFSET, PLAN_NAME, ROLES, DictReader, MemoryBase, World, name_hash
+from tests.chain.contract.world import ACCOUNT_NAME, OFFSET, PLAN_NAME, ROLES, MemoryBase, World, name_hash
+from tests.chain.trie_twin import DictStore
 from tests.model import governance, oracle, validators
 from tests.model.book import Book, Claim, Custody, Version
 from tests.model.claim_money import add_item as add_item_to_book
@@ -102,9 +103,9 @@ class ModelWorld(ClaimPath):
         other = copy.copy(self)
         other.base = RememberingBase()
         other.base.values = dict(self.base.values)
-        for pool, (tree, reader) in self.base._trees.items():
-            copied = DictReader()
-            copied.records = dict(reader.records)
+        for pool, (tree, store) in self.base._trees.items():
+            copied = DictStore()
+            copied.records = dict(store.records)
             other.base._trees[pool] = (Tree(SUM, tree.tag, copied), copied)
         other.events, other.block_events = [], []
         other.state = Overlay(other.base)

@@ -55,6 +55,7 @@ from chain.types import ZERO_HASH, Hash, Height, Millis, PublicKey, TxId
 from chain.validators import Validator
 from tests.chain.contract.claim_world import build_record
 from tests.chain.contract.told import check_told
+from tests.chain.trie_twin import DictStore
 
 V = TypeVar("V", bound=msgspec.Struct)
 
@@ -162,22 +163,12 @@ def build_genesis(terms: PlanTerms, *, start_day: int = START_DAY, drain_max: in
     return genesis
 
 
-class DictReader:
-    """Records of a tree in memory."""
-
-    def __init__(self) -> None:
-        self.records: dict[bytes, bytes] = {}
-
-    def get(self, key: bytes, /) -> bytes | None:
-        return self.records.get(key)
-
-
 class MemoryBase:
     """Committed state in memory: canonical bytes, decoded at each read, and real sum trees."""
 
     def __init__(self) -> None:
         self.values: dict[bytes, bytes] = {}
-        self._trees: dict[PoolKey, tuple[Tree, DictReader]] = {}
+        self._trees: dict[PoolKey, tuple[Tree, DictStore]] = {}
 
     def read(self, key: bytes, codec: Codec[V]) -> V | None:
         data = self.values.get(key)
@@ -185,19 +176,14 @@ class MemoryBase:
 
     def open_pool_tree(self, pool: PoolKey) -> PoolTree:
         if pool not in self._trees:
-            reader = DictReader()
-            self._trees[pool] = (Tree(SUM, b"p" + encode(pool), reader), reader)
+            store = DictStore()
+            self._trees[pool] = (Tree(SUM, b"p" + encode(pool), store), store)
         return self._trees[pool][0].begin()
 
     def commit_tree(self, pool: PoolKey, pending: PoolTree) -> None:
         assert isinstance(pending, Pending)
-        tree, reader = self._trees[pool]
-        for key, value in pending.writes():
-            if value is None:
-                reader.records.pop(key, None)
-            else:
-                reader.records[key] = value
-        tree.commit(pending)
+        tree, store = self._trees[pool]
+        store.commit(tree, pending)
 
     def commit(self, overlay: Overlay) -> None:
         for pool in overlay.get_touched_pools():
