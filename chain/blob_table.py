@@ -45,13 +45,12 @@ class BlobStore(Protocol):
 
 def get_blob_use(transaction: Transaction) -> tuple[bytes, bytes] | None:
     """Return (hash of the blob, member) that a transaction names, if any."""
-    match transaction.body.call:
-        case MemberApply(blob_hash=blob_hash):
-            return blob_hash, transaction.tx_id
-        case MemberAmend(member=member, blob_hash=blob_hash):
-            return blob_hash, member
-        case _:
-            return None
+    call = transaction.body.call
+    if isinstance(call, MemberApply):
+        return call.blob_hash, transaction.tx_id
+    if isinstance(call, MemberAmend):
+        return call.blob_hash, call.member
+    return None
 
 
 def list_uses(executed: Executed) -> list[tuple[bytes, bytes]]:

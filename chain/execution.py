@@ -286,12 +286,13 @@ def _collect(
             raise InvariantViolation("the pool's tree cannot be committed")
         pendings.append((pool, tree))
         values.append((encode(("members", *pool)), tree.root_bytes))
-    records = overlay.get_changes()
-    for key, record in records:
+    records: list[tuple[bytes, msgspec.Struct | None]] = []
+    for key, codec, record in overlay.list_changes():
+        records.append((key, record))
         if record is None:
             values.append((key, None))
         elif overlay.is_read_back_at_end:
-            values.append((key, encode_record(key, overlay.get_codec(key), record)))
+            values.append((key, encode_record(key, codec, record)))
         else:
             values.append((key, encode(record)))
     return tuple(values), tuple(records), tuple(pendings)

@@ -5,6 +5,7 @@ block is visible before that.
 """
 
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import Protocol, TypeVar
 
 import msgspec
@@ -60,6 +61,9 @@ class LedgerStore(Protocol):
 
     def get(self, key: bytes, /) -> bytes | None:
         """Return the value of a key."""
+
+    def read_range(self, start: bytes, stop: bytes, count_max: int, /) -> list[tuple[bytes, bytes]]:
+        """Return (key, value) with start <= key < stop, at most so many."""
 
     def iterate(self, *, start: bytes, stop: bytes, is_reversed: bool = False) -> Iterator[tuple[bytes, bytes]]:
         """Yield (key, value) with start <= key < stop."""
@@ -197,16 +201,17 @@ class Ledger:
         if self._absent.is_absent(key):
             return None
         data = self.store.get(layout.STATE + key)
-        value = None if data is None else codec.decode(data)
-        self._remember(key, value)
+        value = self._records[key] = None if data is None else codec.decode(data)
+        self._trim_records()
         return value
 
-    def _remember(self, key: bytes, value: msgspec.Struct | None) -> None:
+    def _trim_records(self) -> None:
+        """Drop the oldest records, some at once: taking them one by one from a dict's front is quadratic."""
         records = self._records
-        if len(records) >= RECORDS_CACHED_MAX:
-            for old in list(records)[: RECORDS_CACHED_MAX // 16]:
+        excess = len(records) - RECORDS_CACHED_MAX
+        if excess > 0:
+            for old in list(islice(records, excess + RECORDS_CACHED_MAX // 16)):
                 del records[old]
-        records[key] = value
 
     def open_pool_tree(self, pool: PoolKey) -> Pending:
         """Return fresh changes on top of the pool's committed sum tree."""
@@ -322,10 +327,12 @@ class Ledger:
         blob_writes = self.blobs.build_writes(executed, blobs)
         self.store.write([*writes, *blob_writes])
         self.blobs.on_written(blob_writes)
+        known, on_written = self._records, self._absent.on_written
         for key, value in executed.records:
-            self._records.pop(key, None)
-            if self._absent.on_written(key):
-                self._remember(key, value)
+            known.pop(key, None)
+            if on_written(key):
+                known[key] = value
+        self._trim_records()
         self.state_tree.commit(executed.state_pending)
         for pool, pending in executed.pool_pendings:
             self.get_pool_tree(pool).commit(pending)

@@ -5,7 +5,8 @@ frozen struct. Everything that a block changes lives in an `Overlay` until its b
 that is not decided is simply dropped. Transactions and batch items roll back by an undo list.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from operator import itemgetter
 from typing import Generic, Protocol, TypeVar, cast
 
 import msgspec
@@ -76,7 +77,10 @@ class StateBase(Protocol):
         """Return a fresh pending of the pool's sum tree."""
 
 
+Change = tuple[bytes, Codec[msgspec.Struct], msgspec.Struct | None]
+"""(map key, codec of the table, record as it is now; None: there is none any more)."""
 _MISSING = object()
+_get_first: Callable[[tuple[bytes, object]], bytes] = itemgetter(0)
 
 
 class Overlay:
@@ -110,15 +114,12 @@ class Overlay:
             raise InvariantViolation(f"{table.name} {parts!r} is missing from the state")
         return value
 
-    def put(self, table: Table[V], value: V, *parts: KeyPart) -> None:
-        """Write a record."""
-        self._write(table, value, parts)
-
     def delete(self, table: Table[V], *parts: KeyPart) -> None:
         """Remove a record."""
-        self._write(table, None, parts)
+        self.put(table, None, *parts)
 
-    def _write(self, table: Table[V], value: V | None, parts: tuple[KeyPart, ...]) -> None:
+    def put(self, table: Table[V], value: V | None, *parts: KeyPart) -> None:
+        """Write a record; None removes it."""
         key = encode((table.name, *parts))
         changes = self._changes
         self._undo.append((changes, key, changes.get(key, _MISSING)))  # type: ignore[arg-type]  # undone untyped
@@ -168,24 +169,25 @@ class Overlay:
 
     # --- results ---
 
-    def changed(self, mark: int) -> Iterable[bytes]:
-        """Return the map keys written since the mark, each once, in the order of first writing."""
+    def changed(self, mark: int, *, prefix: bytes = b"") -> Iterable[bytes]:
+        """Return the map keys with a prefix written since the mark, each once, in the order of first writing."""
         changes = self._changes
         steps = self._undo[max(0, mark - self._undo_offset) :]
-        return dict.fromkeys([cast("bytes", key) for target, key, _ in steps if target is changes])
+        keys = [cast("bytes", key) for target, key, _ in steps if target is changes]
+        return dict.fromkeys([key for key in keys if key.startswith(prefix)] if prefix else keys)
 
-    def written(self, mark: int) -> list[tuple[bytes, Codec[msgspec.Struct], msgspec.Struct | None]]:
-        """Return (map key, codec, record as it is now) of what was written since the mark, each key once."""
+    def written(self, mark: int, *, prefix: bytes = b"") -> list[Change]:
+        """Return what was written since the mark under keys with a prefix, as it is now, each key once."""
         changes = self._changes
-        return [(key, *changes[key]) for key in self.changed(mark)]
+        return [(key, *changes[key]) for key in self.changed(mark, prefix=prefix)]
+
+    def list_changes(self) -> list[Change]:
+        """Return all changed records by key order, and how each is read."""
+        return [(key, *change) for key, change in sorted(self._changes.items(), key=_get_first)]
 
     def get_changes(self) -> list[tuple[bytes, msgspec.Struct | None]]:
         """Return all changed records by key order."""
-        return [(key, self._changes[key][1]) for key in sorted(self._changes)]
-
-    def get_codec(self, key: bytes) -> Codec[msgspec.Struct]:
-        """Return how a changed record is read."""
-        return self._changes[key][0]
+        return [(key, record) for key, _, record in self.list_changes()]
 
     def get_touched_pools(self) -> list[PoolKey]:
         """Return the pools whose trees changed or were opened, in order."""

@@ -15,6 +15,7 @@ from chain.errors import DecodeError, InvariantViolation
 from chain.state import Overlay, PoolKey
 from chain.types import FEN_MAX
 
+_POOL_KEY_PREFIX: Final = POOL.prefix(arity=2)
 _PERIOD_KEY_PREFIX: Final = PERIOD.prefix(arity=3)
 """Lists up to 10,000 ids and no sum: reading it back at each payment would cost more than the payment."""
 
@@ -45,12 +46,13 @@ def check_transaction(state: Overlay, mark: int) -> None:
 
     Whether they can be read back is left to `encode_record` where the block does that at its end.
     """
-    is_read_back = not state.is_read_back_at_end
-    for key, codec, record in state.written(mark):
-        if isinstance(record, PoolRecord):
-            check_pool(record)
-        if is_read_back and record is not None:
-            encode_record(key, codec, record)
+    for _, _, pool in state.written(mark, prefix=_POOL_KEY_PREFIX):
+        if isinstance(pool, PoolRecord):
+            check_pool(pool)
+    if not state.is_read_back_at_end:
+        for key, codec, record in state.written(mark):
+            if record is not None:
+                encode_record(key, codec, record)
 
 
 def encode_record(key: bytes, codec: Codec[Struct], record: Struct) -> bytes:
@@ -66,9 +68,9 @@ def encode_record(key: bytes, codec: Codec[Struct], record: Struct) -> bytes:
 def are_records_readable(state: Overlay) -> bool:
     """Tell whether every record as it is now could be read back."""
     try:
-        for key, record in state.get_changes():
+        for key, codec, record in state.list_changes():
             if record is not None:
-                encode_record(key, state.get_codec(key), record)
+                encode_record(key, codec, record)
     except InvariantViolation:
         return False
     return True
