@@ -12,7 +12,7 @@ from chain.certificate import Certificate
 from chain.codec import encode
 from chain.contract.custody_tables import DEPOSIT, DepositRecord
 from chain.contract.member_calls import MemberApply, MemberLeave
-from chain.contract.tables import MEMBER, SIGNER
+from chain.contract.tables import MEMBER, PERSON, SIGNER, PersonRecord
 from chain.contract.terms import hash_terms
 from chain.crypto import sha256
 from chain.errors import StoreError
@@ -321,3 +321,28 @@ def test_pages_of_the_state_tree_that_waited_are_there_again_after_a_stop(tmp_pa
     assert reopened.state_tree.prove(map_key(MEMBER.key(H))) == proof
     grow(reopened, 3, first=12)
     assert reopened.header.state_root == reopened.state_tree.root_bytes
+
+
+def test_who_is_not_there_is_told_from_memory_and_who_comes_or_goes_is_found(tmp_path: Path) -> None:
+    ledger = Ledger(Store(tmp_path / "db", CHAIN), GENESIS)
+    record = PersonRecord(member=H, is_barred=False)
+    keys = [PERSON.key("care", sha256(bytes([number]))) for number in range(3)]
+    gets = ledger.store.get
+    asked: list[bytes] = []
+
+    def count_get(key: bytes, /) -> bytes | None:
+        asked.append(key)
+        return gets(key)
+
+    for value in (record, None):
+        assert ledger.read(keys[0], PERSON.codec) == (None if value is record else record)
+        executed = execute(ledger, build_join(ledger.height))
+        values = ((keys[0], None if value is None else encode(value)), *executed.values)
+        ledger.commit(
+            msgspec.structs.replace(executed, records=(*executed.records, (keys[0], value)), values=values),
+            certify(executed),
+        )
+        ledger.store.get = count_get  # type: ignore[method-assign]  # only counts
+        assert [ledger.read(key, PERSON.codec) for key in keys] == [value, None, None]
+        assert asked == [], "two are told from memory, and the one that was written is cached"
+        ledger.store.get = gets  # type: ignore[method-assign]  # as it was
