@@ -202,12 +202,15 @@ async def measure(
         if sample.done() and not sample.cancelled():
             windows[-1]["signature_check_us"] = round(sample.result(), 1)
         say_window("full speed", windows[-1])
-    await watcher.wait_until(0, 60)
+    given_up = watcher.not_final
+    await watcher.settle()
+    say(f"not final after full speed: {watcher.not_final - given_up}")
     figures: dict[str, object] = {
         "setup": figures_setup,
         "offered_rate": arguments.rate,
         "offered": figures_rate,
         "full_speed": windows,
+        "full_speed_not_final": watcher.not_final - given_up,
     }
     if arguments.overload_seconds and windows:
         best = max(float(str(window["tx_per_s"])) for window in windows)
@@ -264,6 +267,7 @@ def say(text: str) -> None:
 def say_window(name: str, figures: dict[str, object]) -> None:
     say(
         f"{name}: {figures['committed']} in {figures['seconds']} s = {figures['tx_per_s']} tx/s, "
+        f"{figures['not_final']} not final, "
         f"finality p50 {figures['finality_ms_p50']} ms p99 {figures['finality_ms_p99']} ms, "
         f"CPU {figures['cpu_us_mean']} us per transaction and node, generator "
         f"{figures['generator_cpu_us_per_transaction']} us, own memory {figures['own_mb']} MB, "

@@ -26,6 +26,7 @@ PACE_SECONDS = 0.05
 """At an offered rate, one request is due in each so many seconds."""
 TICK = os.sysconf("SC_CLK_TCK")
 SETTLE_SECONDS = 60.0
+"""How long the nodes have for what is under way at the end of a phase; what is not final then counts as such."""
 
 
 class BlockRow(msgspec.Struct):
@@ -66,6 +67,8 @@ class Watcher:
     http: httpx.AsyncClient
     height: int = 0
     committed: int = 0
+    not_final: int = 0
+    """Transactions that were given up: not final long after the last one was sent."""
     due_at: dict[str, float] = field(default_factory=dict)
     """When each transaction that is under way was due to be sent."""
     latencies: list[float] = field(default_factory=list)
@@ -113,6 +116,12 @@ class Watcher:
                 return False
         return True
 
+    async def settle(self) -> None:
+        """Wait until nothing is under way; what is not final in SETTLE_SECONDS is counted and given up."""
+        if not await self.wait_until(0, SETTLE_SECONDS):
+            self.not_final += len(self.due_at)
+            self.due_at.clear()
+
 
 @dataclass
 class Driver:
@@ -122,7 +131,6 @@ class Driver:
     http: httpx.AsyncClient
     watcher: Watcher
     turn: int = 0
-    sent: int = 0
     refused: dict[str, int] = field(default_factory=dict)
 
     async def send(self, raws: list[bytes], due: float) -> None:
@@ -132,7 +140,6 @@ class Driver:
         ids = [decode_transaction(raw).tx_id.hex() for raw in raws]
         for tx_id in ids:
             self.watcher.due_at[tx_id] = due
-        self.sent += len(raws)
         answer = await self.http.post(
             f"{url}/v1/transactions:batch",
             content=msgspec.msgpack.encode(raws),
@@ -175,6 +182,8 @@ class Window:
     usage: list[Usage]
     latencies: list[float]
     block_sizes: list[int]
+    not_final: int
+    """Transactions that were given up; finality counts them as slower than all others."""
     counters: dict[str, float]
     """Growth of the first node's counters."""
 
@@ -195,8 +204,9 @@ class Window:
             "blocks": len(self.block_sizes),
             "block_transactions_p50": sizes[len(sizes) // 2],
             "block_transactions_max": sizes[-1],
-            "finality_ms_p50": get_percentile_ms(self.latencies, 50),
-            "finality_ms_p99": get_percentile_ms(self.latencies, 99),
+            "not_final": self.not_final,
+            "finality_ms_p50": get_percentile_ms(self.latencies, 50, not_final=self.not_final),
+            "finality_ms_p99": get_percentile_ms(self.latencies, 99, not_final=self.not_final),
             "stage_us_per_transaction": {
                 name.partition('"')[2].rstrip('"}'): round(seconds / committed * 1e6, 1)
                 for name, seconds in self.counters.items()
@@ -209,12 +219,13 @@ class Window:
         }
 
 
-def get_percentile_ms(latencies: list[float], percent: int) -> float | None:
-    """Return a percentile in milliseconds, None where nothing was measured."""
-    if not latencies:
+def get_percentile_ms(latencies: list[float], percent: int, *, not_final: int) -> float | None:
+    """Return a percentile in milliseconds; None where it falls on what was not final, or nothing was measured."""
+    count = len(latencies) + not_final
+    index = min(count - 1, count * percent // 100)
+    if not 0 <= index < len(latencies):
         return None
-    ordered = sorted(latencies)
-    return round(ordered[min(len(ordered) - 1, len(ordered) * percent // 100)] * 1_000, 1)
+    return round(sorted(latencies)[index] * 1_000, 1)
 
 
 class Meter:
@@ -236,6 +247,7 @@ class Meter:
         self._own = time.process_time()
         self._began = time.monotonic()
         self._committed = self._watcher.committed
+        self._not_final = self._watcher.not_final
         self._latencies = len(self._watcher.latencies)
         self._blocks = len(self._watcher.block_sizes)
 
@@ -252,6 +264,7 @@ class Meter:
             usage=usage,
             latencies=self._watcher.latencies[self._latencies :],
             block_sizes=self._watcher.block_sizes[self._blocks :],
+            not_final=self._watcher.not_final - self._not_final,
             counters={name: value - self._counters.get(name, 0.0) for name, value in counters.items()},
         )
 
@@ -278,7 +291,7 @@ async def offer(driver: Driver, load: deque[bytes], *, rate: int, seconds: float
             if not raws:
                 break
             tasks.create_task(driver.send(raws, due))
-    await driver.watcher.wait_until(0, SETTLE_SECONDS)
+    await driver.watcher.settle()
 
 
 async def saturate(driver: Driver, load: deque[bytes], *, seconds: float, leave: int) -> None:
