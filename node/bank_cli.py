@@ -184,6 +184,8 @@ def answers(
         found = read_answers(kind, message)
         number = get_account_number(message) if kind == "camt.054" else None
         account = desk.require_name(account_name) if number is None else desk.require_number(number)
+        if account_name and account.name != account_name:
+            raise ConfigError(field="--account", reason=f"is {account_name}, and {file.name} is of {account.name}")
         booker = Booker(account=account.name, key=desk.key, find_sent=desk.register.find_sent)
         booking = booker.reject(found.rejections) if kind == "pain.002" else booker.book(found.bookings)
         typer.echo(

@@ -35,7 +35,7 @@ from node.cli_tx import read_call
 from node.keys import KeyKind, save_key
 from node.submit_api import SubmitResult, build_submit_router
 from tests.explorer.world import Condition, World
-from tests.node.bank.messages import build_entry, build_statement
+from tests.node.bank.messages import build_entry, build_notification, build_statement
 from tests.node.test_submit_api import Desk
 
 DAY_MS = 86_400_000
@@ -287,6 +287,18 @@ def test_a_wrong_file_sends_nothing_and_says_where_it_is_wrong(counter: Counter)
         assert said in result.stderr
     assert counter.world.chain.require(ACCOUNT, "demo-account") == before
     assert not [row for row in counter.world.chain.scan(OTHER_CASH, arity=3) if row[1].amount == 100]
+
+
+def test_answers_of_another_account_than_the_one_that_was_given_are_refused(counter: Counter) -> None:
+    path = counter.save("camt054.xml", build_notification(build_entry("1.00", ref="N"), account=NUMBER))
+    answers = ("answers", path, "--dir", str(counter.desk), "--account")
+    result = counter.run(*answers, "other-account")
+    assert result.exit_code == 2
+    assert "--account: is other-account, and camt054.xml is of demo-account" in result.stderr
+    assert result.stdout == ""
+    named = counter.run(*answers, "demo-account")
+    assert named.exit_code == 0, named.output
+    assert '"demo-account"' in named.stdout
 
 
 def test_sending_needs_a_key_and_a_folder(counter: Counter) -> None:

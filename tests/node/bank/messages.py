@@ -54,6 +54,13 @@ def build_statement(
 </Stmt></BkToCstmrStmt></Document>""".encode()
 
 
+def build_notification(*entries: str, account: str) -> bytes:
+    """Return a camt.054 message."""
+    return f"""<Document xmlns="urn:iso:std:iso:20022:tech:xsd:camt.054.001.08"><BkToCstmrDbtCdtNtfctn><Ntfctn>
+<Acct><Id><Othr><Id>{account}</Id></Othr></Id></Acct>{"".join(entries)}
+</Ntfctn></BkToCstmrDbtCdtNtfctn></Document>""".encode()
+
+
 def parse(content: bytes, *kinds: str) -> Node:
     """Return the message of a file with these bytes."""
     return parse_message(content, kinds or ("camt.053",), file="bank.xml")[1]
