@@ -73,14 +73,17 @@ def make_organisation(
 
 @keys_app.command("access")
 def make_access(
-    name: Annotated[str, typer.Argument(help="Whose key it is; written to the log at each use.")],
+    name: Annotated[
+        str, typer.Argument(help="Whose key it is, written to the log at each use: 1 to 32 of a-z, 0-9, hyphen.")
+    ],
     scope: Annotated[list[str], typer.Option(help=f"What it opens: {', '.join(SCOPES)}.")],
 ) -> None:
     """Make a key for reading what is not public; it is shown once and kept nowhere."""
-    unknown = [item for item in scope if item not in SCOPES]
-    if unknown:
-        typer.echo(f"error: --scope: {unknown[0]} is none of {', '.join(SCOPES)}", err=True)
-        raise typer.Exit(EXIT_CONFIG)
+    with report_errors():
+        validate_name(name, field="NAME")
+        unknown = [item for item in scope if item not in SCOPES]
+        if unknown:
+            raise ConfigError(field="--scope", reason=f"{unknown[0]} is none of {', '.join(SCOPES)}")
     key = secrets.token_hex(32)
     scopes = ", ".join(f'"{item}"' for item in dict.fromkeys(scope))
     typer.echo(f"key {key}")

@@ -1,9 +1,11 @@
+import tomllib
 from pathlib import Path
 
 import pytest
 import typer
 from typer.testing import CliRunner
 
+from chain.crypto import sha256
 from chain.genesis import compute_chain_id
 from node.cli_keys import EXIT_CONFIG, genesis_app, init, keys_app
 from node.config import load_config
@@ -104,6 +106,24 @@ def test_key_of_a_person_is_made_once(tmp_path: Path) -> None:
     output = run("keys", "member", tmp_path / "me.json", "--owner", "me")
     assert load_key(tmp_path / "me.json", kind=KeyKind.MEMBER).public_key.hex() in output
     run("keys", "member", tmp_path / "me.json", code=EXIT_CONFIG)
+
+
+def test_an_access_key_is_shown_once_beside_the_lines_of_the_configuration_that_know_its_hash() -> None:
+    output = run("keys", "access", "bank-one", "--scope", "payments", "--scope", "payments")
+    key = output.splitlines()[0].removeprefix("key ")
+    (table,) = tomllib.loads(output[output.index("[[") :])["api"]["access_keys"]
+    assert table == {"name": "bank-one", "sha256": sha256(key.encode()).hex(), "scopes": ["payments"]}
+
+
+@pytest.mark.parametrize("name", ['a"\nb = "1', "a\\", "", "a" * 33, "two\nlines"])
+def test_an_access_key_whose_name_would_spoil_the_configuration_is_not_made(name: str) -> None:
+    output = run("keys", "access", "--scope", "payments", "--", name, code=EXIT_CONFIG)
+    assert output == "error: NAME: must be 1 to 32 of a-z, 0-9 and the hyphen\n"
+
+
+def test_an_access_key_of_an_unknown_scope_is_not_made() -> None:
+    output = run("keys", "access", "bank-one", "--scope", "all", code=EXIT_CONFIG)
+    assert output == "error: --scope: all is none of payments\n"
 
 
 def test_error_is_one_line_and_exit_code_2(tmp_path: Path) -> None:
