@@ -9,9 +9,10 @@ Submitting)."""
 import secrets
 from base64 import b64encode
 from collections.abc import Generator, Mapping, Sequence
+from typing import Annotated
 from urllib.parse import urlencode, urlsplit
 
-from msgspec import Struct, json
+from msgspec import Meta, Struct, ValidationError, convert, json
 
 from chain.contract.calls import Call
 from chain.crypto import SigningKey, sha256
@@ -32,6 +33,7 @@ from node.client_wire import (
     get_retry_after_s,
     parse_time_ms,
 )
+from node.keys import Hex32
 
 ATTEMPTS_MAX = 6
 """How often one request is sent before the last failure is raised."""
@@ -43,6 +45,8 @@ ANSWER_S = 15.0
 BATCH_MAX = 1_000
 BATCH_BYTES_MAX = 3 * 1024 * 1024
 PAGES_MAX = 100_000
+HEIGHT_DIGITS_MAX = 16
+VALIDITY_WINDOW_MS_MAX = 2**53 - 1
 VALIDITY_SHARE = (1, 2)
 """Share of the chain's validity window that a built transaction may take to be included."""
 
@@ -108,7 +112,7 @@ class Session:
         time_text, height_text = response.headers.get("ledger-time"), response.headers.get("ledger-height")
         if time_text:
             self.ledger_time_ms = max(self.ledger_time_ms, parse_time_ms(time_text))
-        if height_text and height_text.isdecimal():
+        if height_text and height_text.isdecimal() and len(height_text) <= HEIGHT_DIGITS_MAX:
             self.ledger_height = max(self.ledger_height, int(height_text))
 
 
@@ -205,15 +209,26 @@ def list_items(
     raise ClientError("internal", detail=f"{path} does not end")
 
 
+class _Limits(Struct, frozen=True):
+    validity_window_ms: Annotated[int, Meta(ge=1, le=VALIDITY_WINDOW_MS_MAX)]
+
+
+class _ChainMeta(Struct, frozen=True):
+    """What a client needs of /v1/meta."""
+
+    chain_id: Hex32
+    limits: _Limits
+
+
 def load_meta(session: Session) -> Generator[Request | Pause, Answer, JsonObject]:
     """Read /v1/meta and remember chain id and validity window."""
     meta = yield from get_json(session, "/v1/meta")
-    limits = meta.get("limits")
-    chain_id = meta.get("chain_id")
-    window = limits.get("validity_window_ms") if isinstance(limits, dict) else None
-    if not isinstance(chain_id, str) or not isinstance(window, int):
-        raise ClientError("internal", detail="/v1/meta names no chain")
-    session.chain_id, session.validity_window_ms = ChainId(bytes.fromhex(chain_id)), window
+    try:
+        chain = convert(meta, _ChainMeta)
+    except ValidationError as error:
+        raise ClientError("internal", detail=f"/v1/meta names no chain: {error}") from error
+    session.chain_id = ChainId(bytes.fromhex(chain.chain_id))
+    session.validity_window_ms = chain.limits.validity_window_ms
     return meta
 
 

@@ -20,6 +20,7 @@ from node.client_errors import (
     TransactionExpired,
     TransactionFailed,
 )
+from node.keys import Hex32
 
 JsonObject = dict[str, object]
 """Any JSON object; what a caller takes out of it, it checks."""
@@ -29,6 +30,8 @@ T = TypeVar("T")
 RETRY_AFTER_DEFAULT_S = 1
 RETRY_STATUSES = frozenset({429, 502, 503, 504})
 OUTCOME_SUCCESS = "success"
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What decoding raises for an answer of whatever listens there."""
 
 
 class ItemResult(Struct, frozen=True):
@@ -41,7 +44,7 @@ class ItemResult(Struct, frozen=True):
 class TransactionResult(Struct, frozen=True):
     """What a node says about one transaction; the receipt, once it is committed."""
 
-    tx_id: str | None
+    tx_id: Hex32 | None
     """Hex; null only where a node could not read the bytes at all."""
     status: str
     """received, pending, committed, rejected, expired, refused (never entered the pool) or unknown."""
@@ -109,7 +112,7 @@ class Problem(Struct, frozen=True):
     title: str = ""
     detail: str = ""
     retryable: bool = False
-    tx_id: str | None = None
+    tx_id: Hex32 | None = None
     request_id: str | None = None
 
 
@@ -150,7 +153,7 @@ def decode_json(body: bytes) -> JsonObject:
 def _decode(decoder: "msgspec.json.Decoder[T]", body: bytes) -> T:
     try:
         return decoder.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except _UNREADABLE as error:
         raise ClientError("internal", detail=f"the answer cannot be read: {error}") from error
 
 
@@ -158,7 +161,7 @@ def build_error(response: Response, tx_id: bytes | None = None) -> ClientError:
     """Build the typed error of an answer that is a problem."""
     try:
         problem = _problem_decoder.decode(response.body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except _UNREADABLE:
         problem = Problem(detail=f"HTTP {response.status}", retryable=response.status in RETRY_STATUSES)
     if tx_id is None and problem.tx_id is not None:
         tx_id = bytes.fromhex(problem.tx_id)
@@ -174,7 +177,13 @@ def get_retry_after_s(response: Response) -> int:
 
 
 def parse_time_ms(text: str) -> int:
-    """Return the milliseconds of an RFC 3339 UTC time, exactly."""
-    moment = datetime.fromisoformat(text.replace("Z", "+00:00")).astimezone(UTC)
+    """Return the milliseconds of an RFC 3339 time, exactly; raise `ClientError` internal where it is none."""
+    try:
+        told = datetime.fromisoformat(text)
+        if told.tzinfo is None:
+            raise ValueError("names no zone")
+        moment = told.astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        raise ClientError("internal", detail=f"{text!r:.60} is no time: {error}") from error
     whole = int(moment.replace(microsecond=0).timestamp())
     return whole * 1_000 + moment.microsecond // 1_000

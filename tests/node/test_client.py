@@ -214,6 +214,38 @@ def test_an_answer_that_is_no_json_is_an_error_and_not_a_crash(pauses: list[floa
         client.get("/v1/meta")
 
 
+@pytest.mark.parametrize(
+    "response",
+    [
+        problem(409, "wrong_chain", Ledger_Time="yesterday"),
+        problem(409, "wrong_chain", Ledger_Time="2024-12-29"),
+        problem(409, "wrong_chain", Ledger_Time="0001-01-01T00:00:00+14:00"),
+        problem(409, "wrong_chain", Ledger_Height="9" * 5_000),
+        answer(409, {"code": "wrong_chain", "tx_id": "no hex"}),
+        answer(409, {"code": "wrong_chain", "tx_id": "abcd"}),
+        httpx.Response(409, text='{"x":' * 100_000),
+        answer(200, {**META, "chain_id": "no hex"}),
+        answer(200, {**META, "chain_id": "abcd"}),
+        answer(200, {**META, "limits": {"validity_window_ms": True}}),
+        answer(200, {**META, "limits": {"validity_window_ms": -1}}),
+        answer(200, {**META, "limits": {"validity_window_ms": 2**63}}),
+        httpx.Response(200, text='{"x":' * 100_000),
+    ],
+)
+def test_an_answer_of_something_that_is_no_node_is_an_error_of_the_client(response: httpx.Response) -> None:
+    with open_client(lambda request: response) as client, pytest.raises(ClientError):
+        client.load_meta()
+
+
+@pytest.mark.parametrize("tx_id", ["no hex", "abcd", 7])
+def test_a_result_that_names_no_transaction_is_an_error_of_the_client(tx_id: str | int) -> None:
+    with (
+        open_client(lambda request: answer(200, {"tx_id": tx_id, "status": "committed"})) as client,
+        pytest.raises(ClientError, match="cannot be read"),
+    ):
+        client.get_status(bytes(32))
+
+
 def test_a_list_follows_its_cursor_to_the_end() -> None:
     def handler(request: httpx.Request) -> httpx.Response:
         cursor = request.url.params.get("cursor")
@@ -307,3 +339,10 @@ async def test_the_asynchronous_client_decides_alike() -> None:
 def test_times_are_read_to_the_millisecond() -> None:
     assert parse_time_ms(TIME) == TIME_MS
     assert parse_time_ms("1970-01-01T00:00:00Z") == 0
+    assert parse_time_ms("1970-01-01T08:00:00+08:00") == 0
+
+
+@pytest.mark.parametrize("text", ["", "yesterday", "2024-12-29", "2024-12-29T01:00:00", "0001-01-01T00:00:00+14:00"])
+def test_what_is_no_time_is_an_error_of_the_client(text: str) -> None:
+    with pytest.raises(ClientError, match="no time"):
+        parse_time_ms(text)
