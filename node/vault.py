@@ -14,6 +14,7 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Final
 
@@ -186,7 +187,21 @@ class Vault:
 
 
 def create_vault(path: Path, *, organisation: str) -> None:
-    """Create an empty vault (mode 0600); raise `ConfigError` where the file exists."""
+    """Create an empty vault (mode 0600), whole or not at all; raise `ConfigError` where the file exists."""
+    try:
+        with TemporaryDirectory(prefix=f"{path.name}.", dir=path.parent, ignore_cleanup_errors=True) as folder:
+            draft = Path(folder) / "vault"
+            _write_draft(draft, organisation)
+            # A rename would write over a vault that is there.
+            os.link(draft, path)
+    except FileExistsError as error:
+        raise ConfigError(field=str(path), reason="exists already and is never overwritten") from error
+    except OSError as error:
+        raise ConfigError(field=str(path), reason=f"cannot be created: {error.strerror}") from error
+    sync_directory(path.parent)
+
+
+def _write_draft(path: Path, organisation: str) -> None:
     create_file(path, b"", mode=SECRET_MODE)
     database = _connect(path)
     try:
@@ -198,10 +213,9 @@ def create_vault(path: Path, *, organisation: str) -> None:
         database.execute(f"PRAGMA user_version = {FORMAT}")
         database.execute("COMMIT")
     except sqlite3.Error as error:
-        raise StoreError(f"the vault {path} cannot be made: {error}") from error
+        raise StoreError(f"a vault cannot be made: {error}") from error
     finally:
         database.close()
-    sync_directory(path.parent)
 
 
 def _connect(path: Path) -> sqlite3.Connection:

@@ -39,6 +39,36 @@ def read_files(path: Path) -> bytes:
     return b"".join(file.read_bytes() for file in sorted(path.parent.iterdir()) if file.name.startswith(path.name))
 
 
+def test_a_vault_that_could_not_be_made_leaves_nothing_behind_and_can_be_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "bank.vault"
+    with monkeypatch.context() as half_way:
+        half_way.setattr("node.vault._SCHEMA", ("CREATE TABLE owner (organisation TEXT NOT NULL)", "nonsense"))
+        with pytest.raises(StoreError, match="cannot be made"):
+            create_vault(path, organisation="bank")
+    assert list(tmp_path.iterdir()) == []
+    create_vault(path, organisation="bank")
+    assert list(tmp_path.iterdir()) == [path]
+    assert path.stat().st_mode & 0o777 == 0o600
+    with Vault(path) as vault:
+        assert vault.organisation == "bank"
+
+
+def test_a_vault_that_is_there_is_never_made_anew(path: Path) -> None:
+    with Vault(path) as vault:
+        vault.put(ANN, "profile-key", b"p")
+    with pytest.raises(ConfigError, match="exists already and is never overwritten"):
+        create_vault(path, organisation="other")
+    with Vault(path) as vault:
+        assert (vault.organisation, vault.get(ANN, "profile-key")) == ("bank", b"p")
+
+
+def test_a_vault_in_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="cannot be created"):
+        create_vault(tmp_path / "nowhere" / "bank.vault", organisation="bank")
+
+
 def test_a_secret_is_kept_replaced_and_listed(path: Path) -> None:
     with Vault(path) as vault:
         vault.put(ANN, "profile-key", b"one")
