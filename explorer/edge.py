@@ -42,7 +42,17 @@ def build_ledger_headers(head: Head) -> list[tuple[bytes, bytes]]:
     ]
 
 
-def _generate_ids() -> Iterator[str]:
+def complete_headers(
+    headers: list[tuple[bytes, bytes]], *, request_id: str, get_head: Callable[[], Head]
+) -> list[tuple[bytes, bytes]]:
+    """Return the headers of an answer with those that every answer has."""
+    complete = [*headers, *_SECURITY_HEADERS, (b"x-request-id", request_id.encode("ascii"))]
+    if all(name != b"ledger-height" for name, _ in headers):
+        complete.extend(build_ledger_headers(get_head()))
+    return complete
+
+
+def generate_request_ids() -> Iterator[str]:
     """Yield ids that no other run of this or another node repeats."""
     run = secrets.token_hex(6)
     for number in count(1):
@@ -70,7 +80,7 @@ class EdgeMiddleware:
         self._report_damage = report_damage
         self._get_ns = get_monotonic_ns
         self._observe = observe
-        self._ids = _generate_ids()
+        self._ids = generate_request_ids()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -91,7 +101,9 @@ class EdgeMiddleware:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = self._complete(message["headers"], request_id)
+                message["headers"] = complete_headers(
+                    message["headers"], request_id=request_id, get_head=self._get_head
+                )
             elif is_head and message["type"] == "http.response.body":
                 message = {**message, "body": b""}
             await send(message)
@@ -116,12 +128,6 @@ class EdgeMiddleware:
                 # 9).
                 route = getattr(scope.get("route"), "path", "none")
                 self._observe(scope["method"], route, status, (self._get_ns() - began_ns) // 1_000)
-
-    def _complete(self, headers: list[tuple[bytes, bytes]], request_id: str) -> list[tuple[bytes, bytes]]:
-        complete = [*headers, *_SECURITY_HEADERS, (b"x-request-id", request_id.encode("ascii"))]
-        if all(name != b"ledger-height" for name, _ in headers):
-            complete.extend(build_ledger_headers(self._get_head()))
-        return complete
 
     def _check(self, scope: Scope) -> None:
         if self._hosts is not None:

@@ -8,15 +8,16 @@ answer.
 
 import asyncio
 import contextlib
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 
-import msgspec
 import uvicorn
 from fastapi import FastAPI
 from msgspec import Struct
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from chain.catalogue import get_entry
+from explorer.edge import complete_headers, generate_request_ids
+from explorer.problems import ProblemError, ProblemWriter
+from explorer.reader import Head
 
 LINGER_MS = 500
 """How long a refused connection is read from before it is closed."""
@@ -43,10 +44,32 @@ class ConnectionLimits(Struct, frozen=True):
     """For a caller that does not take its answer; then closed."""
 
 
+class Refusals:
+    """Whole answers to what never reaches the application, in the form of its own."""
+
+    def __init__(self, get_head: Callable[[], Head]) -> None:
+        self._get_head = get_head
+        self._problems = ProblemWriter(lambda: get_head().height)
+        self._ids = generate_request_ids()
+
+    def render(self, code: str) -> bytes:
+        """Return the bytes of an answer after which the connection is closed."""
+        request_id = next(self._ids)
+        # The request's headers were not read: in English, and with an id of ours.
+        response = self._problems.build({"headers": [], "request_id": request_id}, ProblemError(code))
+        headers = complete_headers(
+            [*response.raw_headers, (b"connection", b"close")], request_id=request_id, get_head=self._get_head
+        )
+        status = f"HTTP/1.1 {response.status_code} {_PHRASES[response.status_code]}\r\n".encode("ascii")
+        lines = b"".join(b"%b: %b\r\n" % header for header in headers)
+        return status + lines + b"\r\n" + bytes(response.body)
+
+
 class DeadlineProtocol(HttpToolsProtocol):
     """One connection with deadlines; each server has a class of its own (`build_protocol`)."""
 
     limits: ConnectionLimits
+    refusals: Refusals
     open_by_address: dict[str, int]
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -152,24 +175,8 @@ class DeadlineProtocol(HttpToolsProtocol):
         self._refuse(self._refusal)
 
     def _refuse(self, code: str) -> None:
-        """Answer without the application, in the form of all problems, and close."""
-        entry = get_entry(code)
-        body = msgspec.json.encode(
-            {
-                "type": f"/problems/{code}",
-                "title": entry.title_en,
-                "status": entry.status,
-                "detail": entry.title_en,
-                "code": code,
-                "retryable": entry.retryable,
-            }
-        )
-        head = (
-            f"HTTP/1.1 {entry.status} {_PHRASES[entry.status]}\r\n"
-            "content-type: application/problem+json\r\ncontent-language: en\r\ncache-control: no-store\r\n"
-            f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
-        )
-        self.transport.write(head.encode("ascii") + body)
+        """Answer without the application, and close."""
+        self.transport.write(self.refusals.render(code))
         # To close with unread bytes would reset the connection, and the caller would lose the answer: we only end
         # our side, pass over what still comes, and leave for good after a moment.
         self._is_refused = True
@@ -203,13 +210,14 @@ class DeadlineProtocol(HttpToolsProtocol):
             self._write_deadline = None
 
 
-def build_protocol(limits: ConnectionLimits) -> type[DeadlineProtocol]:
+def build_protocol(limits: ConnectionLimits, refusals: Refusals) -> type[DeadlineProtocol]:
     """Return the connection class of one server, with its limits and its own count of connections."""
 
     class LimitedProtocol(DeadlineProtocol):
         """One connection of this server."""
 
     LimitedProtocol.limits = limits
+    LimitedProtocol.refusals = refusals
     LimitedProtocol.open_by_address = {}
     return LimitedProtocol
 
@@ -223,14 +231,15 @@ class RestServer(uvicorn.Server):
         yield
 
 
-def build_server(app: FastAPI, limits: ConnectionLimits) -> RestServer:
+def build_server(app: FastAPI, limits: ConnectionLimits, *, get_head: Callable[[], Head]) -> RestServer:
     """Return a server for the application; run `serve(sockets=[...])` in a task of the node.
 
-    It trusts no forwarding header and does not name its software.
+    `get_head` tells which state answers where the application is not asked. The server trusts no forwarding header and
+    does not name its software.
     """
     config = uvicorn.Config(
         app,
-        http=build_protocol(limits),
+        http=build_protocol(limits, Refusals(get_head)),
         ws="none",
         lifespan="off",
         log_config=None,

@@ -35,7 +35,7 @@ def build_rest_server(node: Node, config: NodeConfig, genesis: Genesis) -> RestS
         settings=settings,
         submit_routers=(build_submit_router(node.intake, limits), build_prepare_router(reader)),
     )
-    return build_server(app, ConnectionLimits())
+    return build_server(app, ConnectionLimits(), get_head=reader.get_head)
 
 
 def _build_access(config: NodeConfig) -> AccessKeys:

@@ -6,12 +6,15 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
+import msgspec
 import pytest
 from fastapi import FastAPI, Request
 from starlette.responses import Response
 
+from explorer.edge import REQUEST_ID
 from explorer.limits import LimitsMiddleware
-from explorer.problems import ProblemWriter
+from explorer.problems import Problem, ProblemWriter
+from explorer.reader import Head
 from explorer.settings import HttpLimits
 from node.http_server import ConnectionLimits, RestServer, build_server
 
@@ -25,6 +28,7 @@ LIMITS = ConnectionLimits(
     write_timeout_ms=400,
 )
 GET = b"GET /small HTTP/1.1\r\nhost: a\r\n\r\n"
+HEAD = Head(height=7, state_root=bytes(32), timestamp_ms=1_735_434_000_250)
 PATIENCE_S = 5
 
 
@@ -54,7 +58,7 @@ def build_small_app() -> FastAPI:
 @asynccontextmanager
 async def serve(limits: ConnectionLimits = LIMITS) -> AsyncIterator[tuple[RestServer, int]]:
     listener = socket.create_server(("127.0.0.1", 0))
-    server = build_server(build_small_app(), limits)
+    server = build_server(build_small_app(), limits, get_head=lambda: HEAD)
     async with asyncio.TaskGroup() as group:
         task = group.create_task(server.serve(sockets=[listener]))
         await settle(lambda: server.started)
@@ -237,6 +241,29 @@ async def test_bytes_that_are_no_request_are_a_problem_without_details(request_b
     assert b"httptools" not in answer.lower()
 
 
+async def test_a_refusal_without_the_application_has_the_form_and_the_headers_of_every_other() -> None:
+    problems = []
+    async with serve() as (_, port):
+        for request in (b"NONSENSE\r\n\r\n", b"GET / HTTP/1.1\r\nx: " + b"y" * 5_000 + b"\r\n\r\n", b"GET /"):
+            reader, writer = await connect(port)
+            writer.write(request)
+            head, _, body = (await read_all(reader)).partition(b"\r\n\r\n")
+            writer.close()
+            headers = dict(line.split(": ", 1) for line in head.decode("ascii").split("\r\n")[1:])
+            problem = msgspec.json.decode(body, type=Problem)
+            assert f"HTTP/1.1 {problem.status} " in head.decode("ascii")
+            assert problem.ledger_height == HEAD.height
+            assert headers["x-request-id"] == problem.request_id
+            assert REQUEST_ID.match(problem.request_id)
+            assert headers["content-length"] == str(len(body))
+            assert headers["connection"] == "close"
+            assert headers["ledger-height"] == "7"
+            assert headers["x-content-type-options"] == "nosniff"
+            problems.append(problem)
+    assert [problem.code for problem in problems] == ["malformed", "headers_too_large", "request_timeout"]
+    assert len({problem.request_id for problem in problems}) == 3
+
+
 async def test_caller_who_does_not_take_his_answer_is_closed() -> None:
     async with serve() as (server, port):
         reader, writer = await connect(port)
@@ -268,7 +295,7 @@ async def test_caller_of_a_refused_body_reads_the_answer_although_he_is_still_se
     problems = ProblemWriter(lambda: 7)
     app = build_small_app()
     app.add_middleware(LimitsMiddleware, limits=HttpLimits(), problems=problems, get_monotonic_ns=time.monotonic_ns)
-    server = build_server(app, ConnectionLimits())
+    server = build_server(app, ConnectionLimits(), get_head=lambda: HEAD)
     async with asyncio.TaskGroup() as group:
         task = group.create_task(server.serve(sockets=[listener]))
         await settle(lambda: server.started)
