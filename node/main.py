@@ -68,6 +68,7 @@ async def _run(config: NodeConfig, genesis: Genesis) -> int:
         loop.add_signal_handler(number, stopping.set)
     try:
         listener = _listen(config)
+        await _try_p2p(config)
         node = Node(config, genesis, boot_id=secrets.token_bytes(16), nonce=secrets.token_bytes(16), stop=stop)
     except (StoreError, InvariantViolation, OSError) as error:
         log.error("not_started", reason=str(error))  # noqa: TRY400 - one line for the operator, no trace
@@ -147,6 +148,26 @@ def _listen(config: NodeConfig) -> socket.socket:
         )
     except OSError as error:
         raise ConfigError(field="listen.api", reason=f"{config.listen.api}: {error.strerror}") from error
+
+
+async def _try_p2p(config: NodeConfig) -> None:
+    """Raise `ConfigError` where the address for validators cannot be had, before the database is opened.
+
+    It is only tried: the mesh listens there itself, once it can answer.
+    """
+    host, port = parse_address(config.listen.p2p, field="listen.p2p")
+    loop = asyncio.get_running_loop()
+    try:
+        found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        family, _, _, _, address = found[0]
+        with socket.socket(family, socket.SOCK_STREAM) as trial:
+            # As the listener does: what is left of connections of the last run is nobody.
+            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if family == socket.AF_INET6:
+                trial.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            trial.bind(address)
+    except OSError as error:
+        raise ConfigError(field="listen.p2p", reason=f"{config.listen.p2p}: {error.strerror}") from error
 
 
 async def _measure_lag(node: Node) -> None:
