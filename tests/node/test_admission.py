@@ -1,11 +1,12 @@
 """Admission: each reason to refuse, with its values, and in the order of what it costs."""
 
 import pytest
+from msgspec.structs import replace
 
 from chain.contract.member_calls import MemberApply, MemberLeave
 from chain.errors import Refusal
 from chain.genesis import Parameters
-from chain.transaction import Transaction, build_transaction
+from chain.transaction import TRANSACTION_VERSION, Transaction, build_transaction
 from chain.types import ChainId
 from node.admission import validate_admission
 from tests.chain.fixtures import make_key
@@ -62,6 +63,13 @@ def get_code(transaction: Transaction, *, block_ms: int = HEAD_MS, is_blob_here:
 
 def test_good_transaction_is_admitted() -> None:
     assert get_code(make_leave()) == ""
+
+
+@pytest.mark.parametrize("version", [0, TRANSACTION_VERSION + 1])
+def test_transaction_of_another_format_is_refused_before_anything_else_of_it_is_read(version: int) -> None:
+    good = make_leave(chain_id=b"d" * 32)
+    other = Transaction(body=replace(good.body, version=version), body_bytes=good.body_bytes, signature=good.signature)
+    assert get_code(other) == "version_unknown"
 
 
 def test_l17_transaction_for_another_chain_is_refused() -> None:

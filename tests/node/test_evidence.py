@@ -30,8 +30,9 @@ def sign(height: int, word: bytes, *, key: SigningKey = KEY, chain: ChainId = CH
     return signed
 
 
-def keep(store: EvidenceStore, height: int) -> bool:
-    return store.keep(LIAR, sign(height, b"one"), sign(height, b"other"), wall_ms=1_000)
+def keep(store: EvidenceStore, height: int, *, key: SigningKey = KEY) -> bool:
+    first, second = (sign(height, word, key=key) for word in (b"one", b"other"))
+    return store.keep(replace(LIAR, key=key.public_key), first, second, wall_ms=1_000)
 
 
 def test_evidence_outlives_a_restart_and_verifies_for_a_stranger(tmp_path: Path) -> None:
@@ -55,6 +56,17 @@ def test_one_position_is_kept_once_and_a_validator_fills_no_disk(tmp_path: Path)
     assert kept == EACH_MAX - 1
     assert [item.height for item in store.list_all()] == list(range(1, EACH_MAX + 1))
     assert len(list(tmp_path.glob("*.bin"))) == EACH_MAX
+
+
+def test_many_validators_together_fill_no_disk_and_no_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("node.evidence.FILES_MAX", 3)
+    store = EvidenceStore(tmp_path, CHAIN)
+    keys = [SigningKey(bytes([number] * 32)) for number in range(5)]
+    assert [keep(store, height, key=key) for height, key in enumerate(keys)] == [True, True, True, False, False]
+    assert len(list(tmp_path.glob("*.bin"))) == 3
+    assert [item.height for item in EvidenceStore(tmp_path, CHAIN).list_all()] == [0, 1, 2]
+    monkeypatch.setattr("node.evidence.FILES_MAX", 2)
+    assert [item.height for item in EvidenceStore(tmp_path, CHAIN).list_all()] == [0, 1]
 
 
 def test_file_that_was_changed_is_left_alone_and_shown_to_nobody(tmp_path: Path) -> None:

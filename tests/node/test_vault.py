@@ -1,5 +1,6 @@
 """Vaults: what is deleted is gone from the files, and erasure is all or nothing (contract 6)."""
 
+import errno
 import os
 import sqlite3
 from pathlib import Path
@@ -173,11 +174,46 @@ def test_who_opens_the_vault_meanwhile_leaves_the_journal_of_a_change_that_may_b
 
 @pytest.mark.parametrize(
     ("member", "name", "value"),
-    [(b"short", "n", b""), (ANN, "", b""), (ANN, "n" * 65, b""), (ANN, "naïve", b""), (ANN, "n", bytes(4_097))],
+    [
+        (b"short", "n", b""),
+        (ANN, "", b""),
+        (ANN, "n" * 65, b""),
+        (ANN, "naïve", b""),
+        (ANN, "two\nlines", b""),
+        (ANN, "n\x7f", b""),
+        (ANN, "n", bytes(4_097)),
+    ],
 )
 def test_what_a_vault_does_not_keep_is_refused(path: Path, member: bytes, name: str, value: bytes) -> None:
     with Vault(path) as vault, pytest.raises(ConfigError):
         vault.put(member, name, value)
+
+
+def test_the_longest_name_and_the_largest_value_are_kept(path: Path) -> None:
+    with Vault(path) as vault:
+        vault.put(ANN, "n" * 64, bytes(4_096))
+        assert vault.get(ANN, "n" * 64) == bytes(4_096)
+
+
+def test_an_erasure_whose_old_pages_may_still_be_on_the_disk_is_no_success(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No receipt is signed for it; the next opening of the vault wipes the journal again."""
+    journal = path.with_name("bank.vault-journal")
+    failing = []
+
+    def fail(descriptor: int) -> None:
+        if os.path.samestat(os.fstat(descriptor), journal.stat()):
+            failing.append(journal.read_bytes().strip(b"\0"))
+            raise OSError(errno.EIO, "the disk is gone")
+
+    with Vault(path) as vault:
+        vault.put(ANN, "profile-key", b"p" * 32)
+        with monkeypatch.context() as disk:
+            disk.setattr("node.files.os.fsync", fail)
+            with pytest.raises(StoreError, match="the disk is gone"):
+                vault.erase((ANN,), scope=1)
+    assert failing == [b""]  # wiped before it was synced, not after
 
 
 def test_a_file_that_is_no_vault_or_open_to_others_is_refused(path: Path, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from chain.contract.custody_tables import ACCOUNT, DEPOSIT, INSTRUCTION_FAILED, INSTRUCTION_SETTLED
 from chain.contract.member_calls import MemberWithdraw
 from chain.contract.money_calls import CashOther, DepositCredit, InstructionAck
+from chain.contract.money_tables import CASH_INTEREST, CASH_REPAYMENT, CASH_RETURNED
 from chain.crypto import sha256
 from chain.errors import ConfigError
 from node.bank.answers import read_answers
@@ -126,6 +127,31 @@ def test_what_people_have_to_decide_is_left_open(tmp_path: Path) -> None:
     assert "names no payment that was exported" in advice[2]
     assert all("another amount or account" in item for item in advice[3:])
     assert len(advice) == 5
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        (("ACMT", "MCOP", "INTR"), CASH_INTEREST),
+        (("ACMT", "MCOP", "RIMB"), CASH_REPAYMENT),
+        (("PMNT", "ICDT", "RRTN"), CASH_RETURNED),
+    ],
+)
+def test_who_sent_money_that_is_no_deposit_is_told_and_noted_too(code: tuple[str, str, str], kind: int) -> None:
+    returned = sha256(b"i")
+    party = "<RltdPties><DbtrAcct><Id><Othr><Id>622</Id></Othr></Id></DbtrAcct></RltdPties>"
+    name = f"<Refs><EndToEndId>{build_end_to_end_id(returned)}</EndToEndId></Refs>" if kind == CASH_RETURNED else ""
+    content = build_statement(build_entry(ref="A", code=code, details=f"<TxDtls>{name}{party}</TxDtls>"))
+    booker = Booker(account=ACCOUNT_NAME, key=KEY, find_sent=lambda prefix: note_sent(returned, 100))
+    booking = booker.book(read_statement(parse(content)).movements)
+    (plan,) = booking.calls
+    assert isinstance(plan.call, CashOther)
+    (item,) = plan.call.items
+    assert (item.kind, item.amount) == (kind, 100)
+    assert item.payer_token == build_token(KEY, TokenKind.PAYER, "622")
+    (noted,) = booking.incoming
+    assert (noted.ref_token, noted.booking_day, noted.custody) == (item.ref_token, item.booking_day, ACCOUNT_NAME)
+    assert (noted.party.account, noted.deposit_code) == ("622", None)
 
 
 def test_a_payer_whose_account_is_not_told_is_nobody_else() -> None:

@@ -129,6 +129,14 @@ def test_an_order_without_an_amount_is_not_made(register: Register) -> None:
     assert isinstance(find(register, {"amount": None}), Unresolved)
 
 
+@pytest.mark.parametrize(("amount", "is_paid"), [("1", True), ("0", False), ("-1", False)])
+def test_the_smallest_payment_is_one_fen(register: Register, amount: str, is_paid: bool) -> None:
+    register.put_payees([(TOKEN, PAYEE)])
+    found = find(register, {"amount": {"amount": amount, "currency": "CNY", "scale": 2}})
+    assert isinstance(found, Resolved) is is_paid
+    assert not isinstance(found, Resolved) or found.transfer.amount == 1
+
+
 def test_the_order_is_read_whole() -> None:
     order = read_order({**ROW, "return_of": f"care-main/1970-01-03/{REF.hex()}"})
     assert order == PayOrder(
