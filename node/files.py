@@ -41,6 +41,10 @@ def create_file(path: Path, content: bytes, *, mode: int = SECRET_MODE) -> None:
         os.fchmod(descriptor, mode)
         write_all(descriptor, content)
         sync_all(descriptor)
+    except (OSError, StoreError):
+        # Half a file would be in the way of the next try, and is good for nothing else.
+        path.unlink(missing_ok=True)
+        raise
     finally:
         os.close(descriptor)
     sync_directory(path.parent)

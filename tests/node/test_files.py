@@ -1,3 +1,4 @@
+import errno
 import os
 from pathlib import Path
 
@@ -85,3 +86,17 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(ConfigError, match="file/folder, reason=cannot be made a folder: Not a directory"):
         create_directory(tmp_path / "file" / "folder")
+
+
+def test_a_file_that_cannot_be_written_whole_is_not_left_in_the_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as full:
+        full.setattr(os, "fsync", fail)
+        with pytest.raises(StoreError, match="No space left"):
+            create_file(tmp_path / "key", b"secret")
+    create_file(tmp_path / "key", b"secret")
+    assert read_file(tmp_path / "key", bytes_max=10) == b"secret"
