@@ -78,9 +78,10 @@ def open_notice(state: Overlay, context: Context, plan: str, pool: int, period: 
     """Fix the list of a period and return it: the ids of its claims, all NOTICED.
 
     A claim one of whose bills another confirmed claim has consumed in the meantime is REJECTED instead (reason
-    bill_consumed), and so is one for the main benefit where another claim of the person has it: neither could be
-    confirmed. One that eight notices listed in vain is EXPIRED (reason unconfirmed). `due_day` becomes the first day
-    on which a claim may be confirmed, after `notice_full_days_min` full days in public.
+    bill_consumed), and so is one of a person who was voided (member_voided), or one for the main benefit where another
+    claim of the person has it: none could be confirmed. One that eight notices listed in vain is EXPIRED (reason
+    unconfirmed). `due_day` becomes the first day on which a claim may be confirmed, after `notice_full_days_min` full
+    days in public.
     """
     pool_version = state.require(POOL, plan, pool).version
     days_min = organisations.get_terms(state, plan, pool_version).pool.notice_full_days_min
@@ -106,8 +107,9 @@ def apply_claim_confirm(state: Overlay, context: Context, call: ClaimConfirm) ->
     Refused as a whole: wrong_role for anybody but an auditor. Refused item by item: claim_unknown,
     claim_state, period_state (its period is charged already: it waits for the next notice), not_your_turn
     (the period has another auditor), decider_confirms (the auditor decided it or holds a seat on it),
-    notice_not_over, objection_open, bill_consumed; void_open while a hearing about the member is open (ADR 0012);
-    main_benefit_taken where another claim of the person has it; already where it was confirmed before.
+    notice_not_over, objection_open, bill_consumed; void_open while a hearing about the member is open, member_voided
+    once a void is final about another membership of the person (ADR 0012); main_benefit_taken where another claim of
+    the person has it; already where it was confirmed before.
     """
     signer = organisations.require_role(state, context.signer, ROLE_AUDITOR)
 
@@ -177,6 +179,8 @@ def _confirm(state: Overlay, context: Context, claim_id: bytes, auditor: str) ->
         raise Refusal("bill_consumed", claim=claim_id.hex())
     if is_void_open(state, claim.member):
         raise Refusal("void_open", claim=claim_id.hex())
+    if is_voided(state, claim.member):
+        raise Refusal("member_voided", claim=claim_id.hex())
     if is_main_benefit(claim):
         member = state.require(MEMBER, claim.member)
         if has_other_benefit(state, member, claim_id):

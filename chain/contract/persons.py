@@ -128,11 +128,19 @@ def bar_person(state: Overlay, member_id: bytes, member: MemberRecord) -> bytes 
 
 def is_barred(state: Overlay, member: MemberRecord) -> bool:
     """Tell whether the person behind a membership may not come back, nor claim again."""
-    if member.person_index is None:
-        return False
-    index, _ = resolve_index(state, member.plan, member.person_index)
-    person = state.get(PERSON, member.plan, index)
+    person = get_person(state, member)
     return person is not None and person.is_barred
+
+
+def get_person(state: Overlay, member: MemberRecord) -> PersonRecord | None:
+    """Return the entry of the person behind a membership.
+
+    It names the membership that holds him, or once he is barred the one that barred him.
+    """
+    if member.person_index is None:
+        return None
+    index, _ = resolve_index(state, member.plan, member.person_index)
+    return state.get(PERSON, member.plan, index)
 
 
 def free_person(state: Overlay, member_id: bytes, member: MemberRecord) -> None:

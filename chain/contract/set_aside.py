@@ -37,6 +37,7 @@ from chain.contract.plan_events import ClaimAsideReleased, ClaimSetAside
 from chain.contract.settlement_tables import ITEM, PERIOD, PERIOD_COMPUTED, ItemRecord, PeriodRecord
 from chain.contract.shares import PoolBook, open_book, save_book
 from chain.contract.tables import ACT_CLAIMED_OUT, MEMBER, PLAN
+from chain.contract.void import is_voided
 from chain.contract.wind_tables import CLOSED_POOL, OPEN_CLAIM, ClosedPoolRecord, OpenClaimRecord
 from chain.contract.window import exit_member
 from chain.state import Overlay
@@ -182,6 +183,8 @@ def _find_bar(state: Overlay, claim_id: bytes, claim: ClaimRecord) -> str | None
     """Return the code of what forbids the payment of a claim that has won, as at a confirmation; None: nothing."""
     if is_bill_consumed(state, claim_id, claim):
         return "bill_consumed"
+    if is_voided(state, claim.member):
+        return "member_voided"
     if is_main_benefit(claim) and has_other_benefit(state, state.require(MEMBER, claim.member), claim_id):
         return "main_benefit_taken"
     return None

@@ -11,8 +11,8 @@
 Until a void is final the member shares, pays and is counted; then the balance is refunded and the person is barred.
 An open claim goes on meanwhile, so that nobody is delayed by a finding that does not hold, but it is confirmed only
 after the hearing (claim_notice.py): what was paid to somebody who never had cover comes back from nobody. One that was
-confirmed before is paid. A dismissal gives the member rest for 180 days, so that hearings cannot hold up a payment
-for ever (ADR 0012).
+confirmed before is paid; a final void ends every other claim of the person, of whichever membership. A dismissal gives
+the member rest for 180 days, so that hearings cannot hold up a payment for ever (ADR 0012).
 """
 
 from typing import Final
@@ -42,7 +42,7 @@ from chain.contract.person_tables import (
     VOID_UPHELD,
     VoidRecord,
 )
-from chain.contract.persons import is_barred, require_known_member
+from chain.contract.persons import get_person, is_barred, require_known_member
 from chain.contract.tables import (
     ACT_VOIDED,
     MEMBER,
@@ -225,9 +225,14 @@ def is_void_open(state: Overlay, member_id: bytes) -> bool:
 
 
 def is_voided(state: Overlay, member_id: bytes) -> bool:
-    """Tell whether a void is final, also while the exit waits for the end of the window."""
-    record = state.get(VOID, member_id)
-    return record is not None and record.stage == VOID_UPHELD
+    """Tell whether a void is final about a membership, or about the one that barred its person.
+
+    Also while the exit waits for the end of the window: no claim of the person is confirmed any more.
+    """
+    person = get_person(state, state.require(MEMBER, member_id))
+    members = [member_id] if person is None or not person.is_barred else [member_id, person.member]
+    records = [state.get(VOID, member) for member in members]
+    return any(record is not None and record.stage == VOID_UPHELD for record in records)
 
 
 # --- shared ---
@@ -269,9 +274,19 @@ def _close(state: Overlay, context: Context, member_id: bytes, record: VoidRecor
 
 
 def _uphold(state: Overlay, context: Context, member_id: bytes, record: VoidRecord) -> None:
-    """End the membership with a refund, bar the person, and end a claim that is not confirmed."""
+    """End the membership with a refund, bar the person, and end the claims that are not confirmed.
+
+    A newer membership of the person ends as well, and its claim. One of any other is never confirmed (`is_voided`).
+    """
+    person = get_person(state, state.require(MEMBER, member_id))
     _close(state, context, member_id, record, VOID_UPHELD)
     exit_member(state, context, member_id, ACT_VOIDED)
+    _end_claim(state, context, member_id)
+    if person is not None and person.member != member_id:
+        _end_claim(state, context, person.member)
+
+
+def _end_claim(state: Overlay, context: Context, member_id: bytes) -> None:
     claim_id = state.require(MEMBER, member_id).claim
     claim = None if claim_id is None else state.require(CLAIM, claim_id)
     if claim_id is not None and claim is not None and claim.status in OPEN_BEFORE_CONFIRMATION:

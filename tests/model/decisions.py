@@ -181,10 +181,12 @@ def list_for_notice(book: Book, claim_id: bytes) -> None:
 
 
 def find_pay_bar(book: Book, claim_id: bytes) -> str:
-    """Return what another claim has taken: a bill, or the main benefit, which a person gets once."""
+    """Return what another claim has taken, a bill or the main benefit, which a person gets once; or a void."""
     if claims.is_bill_used(book, claim_id):
         return "bill_consumed"
     claim = book.claims[claim_id]
+    if hearings.is_final(book, claim.member):
+        return "member_voided"
     if claim.row % 2:
         return ""
     index = book.members[claim.member].bank_index
@@ -231,10 +233,7 @@ def open_notice(book: Book, pool: Pool) -> list[bytes]:
 def notice(book: Book, claim_id: bytes, pool: Pool) -> bool:
     """List a claim, unless it can never be confirmed."""
     claim = book.claims[claim_id]
-    hearing = book.hearings.get(claim.member)
     bar = find_pay_bar(book, claim_id)
-    if bar != "bill_consumed" and hearing is not None and hearing.name == "upheld":
-        bar = "member_voided"
     if bar:
         claims.close(book, claim_id, "rejected", bar)
         return False

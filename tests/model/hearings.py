@@ -106,7 +106,18 @@ def on_silence(book: Book, timer: Timer) -> None:
 
 
 def uphold(book: Book, member_id: bytes) -> None:
-    """Make a void final: balance refunded, person barred."""
+    """Make a void final: balance refunded, person barred, what is not confirmed rejected."""
+    person = persons.get(book, member_id)
+    holder = member_id if person is None else person.member
     close(book, member_id, "upheld")
     entry.leave(book, member_id, "voided")
     claims.end_voided(book, member_id)
+    if holder != member_id:
+        claims.end_voided(book, holder)
+
+
+def is_final(book: Book, member_id: bytes) -> bool:
+    """Tell whether somebody was voided, or his person for another membership: then he is paid nothing more."""
+    person = persons.get(book, member_id)
+    names = [member_id] if person is None or not person.is_barred else [member_id, person.member]
+    return any(name in book.hearings and book.hearings[name].name == "upheld" for name in names)

@@ -62,6 +62,11 @@ def release(book: Book, member_id: bytes) -> None:
 
 def is_barred(book: Book, member_id: bytes) -> bool:
     """Tell whether the person may neither come back nor claim again."""
-    index = book.members[member_id].bank_index
-    person = None if index is None else book.persons.get(resolve(book, index))
+    person = get(book, member_id)
     return person is not None and person.is_barred
+
+
+def get(book: Book, member_id: bytes) -> Person | None:
+    """Return the person behind a membership."""
+    index = book.members[member_id].bank_index
+    return None if index is None else book.persons.get(resolve(book, index))

@@ -3,6 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
+from chain.catalogue import get_entry
 from chain.contract.claim_calls import ClaimDecide
 from chain.contract.claim_tables import (
     CLAIM,
@@ -11,9 +12,11 @@ from chain.contract.claim_tables import (
     CLAIM_ELIGIBLE,
     CLAIM_EXPIRED,
     CLAIM_PAID,
+    CLAIM_REJECTED,
     CLAIM_SHARES_REFUND,
 )
 from chain.contract.custody_tables import INSTRUCTION_AID, INSTRUCTION_RESIDUE, InstructionRecord
+from chain.contract.person_tables import VOID, VOID_UPHELD, VoidRecord
 from chain.contract.plan_calls import BatchSign
 from chain.contract.plan_events import ClaimAsideReleased, ClaimSetAside
 from chain.contract.settlement_items import add_item
@@ -157,6 +160,23 @@ def test_claim_that_wins_after_the_close_is_paid_in_a_batch_that_two_sign(path: 
     assert path.state.require(PERIOD, PLAN_NAME, 0, number).status == PERIOD_CLOSED
     assert (path.pool.cash, path.closed.aside) == (0, 0)
     assert path.pool.spent == MILD_FEN + 1
+
+
+def test_claim_that_wins_after_its_member_was_voided_is_rejected_and_its_money_released(path: SilentPath) -> None:
+    (claim,) = open_claims(path, 1)
+    add_interest(path, MILD_FEN)
+    path.close_by_force()
+    path.decide(claim)
+    # As where the appeal of a row, which a void does not end, is lost only afterwards.
+    record = VoidRecord(
+        stage=VOID_UPHELD, finding_root=claim, platform="platform", firm="firm-a", opened_day=path.today,
+        answer_hash=None, decided_by="audit-one", due_day=0, closed_day=path.today,
+    )  # fmt: skip
+    path.state.put(VOID, record, path.claim(claim).member)
+    path.advance(1)
+    assert (path.claim(claim).status, path.claim(claim).reason) == (CLAIM_REJECTED, get_entry("member_voided").number)
+    assert ClaimAsideReleased(claim=claim, amount=MILD_FEN) in path.events
+    assert not list_aid(path)
 
 
 def test_money_of_a_claim_that_is_rejected_goes_to_the_residue_once_no_appeal_can_come(path: SilentPath) -> None:

@@ -4,9 +4,17 @@ import pytest
 from msgspec.structs import replace
 
 from chain.catalogue import get_entry, get_entry_by_number
+from chain.contract.claim_appeal import drop_appeal
 from chain.contract.claim_calls import ClaimConfirm
 from chain.contract.claim_notice import open_notice
-from chain.contract.claim_tables import CLAIM, CLAIM_APPROVED, CLAIM_CONFIRMED, CLAIM_NOTICED, CLAIM_REJECTED
+from chain.contract.claim_tables import (
+    CLAIM,
+    CLAIM_APPEALED,
+    CLAIM_APPROVED,
+    CLAIM_CONFIRMED,
+    CLAIM_NOTICED,
+    CLAIM_REJECTED,
+)
 from chain.contract.member_calls import MemberLeave, VoidAnswer, VoidDecide, VoidOpen
 from chain.contract.person_events import VoidClosed, VoidMoved
 from chain.contract.person_tables import (
@@ -24,6 +32,7 @@ from chain.contract.person_tables import (
 )
 from chain.contract.settlement_tables import PERIOD
 from chain.contract.tables import (
+    ACT_CLAIMED_OUT,
     MEMBER,
     MEMBER_CLAIMED_OUT,
     MEMBER_LEAVING,
@@ -46,6 +55,7 @@ from chain.contract.void import (
     on_void_dismissed,
     on_void_upheld,
 )
+from chain.contract.window import exit_member
 from chain.errors import InvariantViolation, Refusal
 from tests.chain.contract.acts import refuse
 from tests.chain.contract.world import PLAN_NAME, World, name_hash
@@ -249,6 +259,84 @@ def test_a_claim_that_was_confirmed_before_is_not_touched() -> None:
     on_void_upheld(world.state, world.context("automatic"), member)
     assert world.state.require(CLAIM, claim).status == CLAIM_CONFIRMED
     assert world.member(member).claim == claim
+
+
+def make_void_final(world: World, member: bytes) -> None:
+    """Let a void be final about a membership."""
+    record = VoidRecord(
+        stage=VOID_APPEALED, finding_root=FINDING, platform="platform", firm="firm-a", opened_day=world.today,
+        answer_hash=None, decided_by="audit-one", due_day=0, closed_day=0,
+    )  # fmt: skip
+    world.state.put(VOID, record, member)
+    on_void_upheld(world.state, world.context("automatic"), member)
+
+
+def rejoin() -> tuple[World, bytes, bytes]:
+    """Let somebody leave and join anew, with a window open; return both memberships."""
+    world = World()
+    old = world.join("ann", 5_000)
+    assert world.call(ANN, MemberLeave(member=old)).number == 0
+    new = world.join("ann", 5_000)
+    while world.pool.settlements % 2:
+        world.advance(1)
+    advance_to_window(world)
+    return world, old, new
+
+
+def get_claim_end(world: World, claim: bytes) -> tuple[int, str]:
+    record = world.state.require(CLAIM, claim)
+    return record.status, get_entry_by_number(record.reason).code
+
+
+@pytest.mark.parametrize("status", [CLAIM_NOTICED, CLAIM_APPROVED])
+def test_a_final_void_ends_the_open_claim_of_the_newer_membership_too(status: int) -> None:
+    world, old, new = rejoin()
+    claim = notice_claim(world, new, "platform")
+    world.state.put(CLAIM, replace(world.state.require(CLAIM, claim), status=status), claim)
+    make_void_final(world, old)
+    assert get_claim_end(world, claim) == (CLAIM_REJECTED, "member_voided")
+    assert world.member(new).claim is None
+    assert confirm(world, claim) == "claim_state"
+
+
+def test_a_claim_of_the_newer_membership_that_was_confirmed_before_is_not_touched() -> None:
+    world, old, new = rejoin()
+    claim = world.add_claim(new, 1_000)
+    world.state.put(MEMBER, replace(world.member(new), claim=claim), new)
+    make_void_final(world, old)
+    assert get_claim_end(world, claim) == (CLAIM_CONFIRMED, "success")
+    assert world.member(new).claim == claim
+
+
+def test_a_claim_of_the_newer_membership_whose_appeal_is_lost_after_the_void_is_not_listed_again() -> None:
+    world, old, new = rejoin()
+    claim = notice_claim(world, new, "platform")
+    world.state.put(CLAIM, replace(world.state.require(CLAIM, claim), status=CLAIM_APPEALED), claim)
+    make_void_final(world, old)
+    context = world.context("automatic")
+    drop_appeal(world.state, context, claim, world.state.require(CLAIM, claim), CLAIM_NOTICED)
+    assert world.state.require(CLAIM, claim).status == CLAIM_APPROVED
+    assert open_notice(world.state, context, PLAN_NAME, 0, world.pool.settlements + 1, world.today) == ()
+    assert get_claim_end(world, claim) == (CLAIM_REJECTED, "member_voided")
+
+
+def test_no_claim_of_an_older_membership_is_confirmed_after_the_void() -> None:
+    """The person's entry names only the newest membership; an older one may have a claim for a day of its cover."""
+    world, old, new = rejoin()
+    claim = notice_claim(world, old, "platform")
+    make_void_final(world, new)
+    assert confirm(world, claim) == "member_voided"
+    assert world.state.require(CLAIM, claim).status == CLAIM_NOTICED
+    assert open_notice(world.state, world.context("automatic"), PLAN_NAME, 0, world.pool.settlements + 1, 0) == ()
+    assert get_claim_end(world, claim) == (CLAIM_REJECTED, "member_voided")
+
+
+def test_a_person_who_was_barred_by_a_benefit_is_confirmed_a_mild_claim_of_another_membership() -> None:
+    world, old, new = rejoin()
+    claim = notice_claim(world, new, "platform")
+    exit_member(world.state, world.context("automatic"), old, ACT_CLAIMED_OUT)
+    assert world.state.require(PERSON, PLAN_NAME, name_hash("person", "ann")).is_barred
+    assert confirm(world, claim) == "success"
 
 
 def test_a_claim_that_a_jury_approves_after_the_void_is_rejected_at_the_notice() -> None:
