@@ -189,6 +189,10 @@ class Overlay:
         """Return all changed records by key order."""
         return [(key, record) for key, _, record in self.list_changes()]
 
+    def get_leaf_changes(self) -> list[tuple[PoolKey, LeafKey, Leaf | None]]:
+        """Return all leaf changes that are noted and not yet in a tree, by pool and key order."""
+        return [(pool, key, leaf) for pool, ops in sorted(self._leaf_ops.items()) for key, leaf in sorted(ops.items())]
+
     def get_touched_pools(self) -> list[PoolKey]:
         """Return the pools whose trees changed or were opened, in order."""
         return sorted({**dict.fromkeys(self._trees), **dict.fromkeys(self._leaf_ops)})

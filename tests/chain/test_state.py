@@ -69,8 +69,19 @@ def test_a_rollback_restores_records_and_leaves_to_the_mark() -> None:
     assert overlay.get(THING, "a") == Thing(value=2)
     assert overlay.get(THING, "new") is None
     assert overlay.get_changes() == [(THING.key("a"), Thing(value=2))]
+    assert overlay.get_leaf_changes() == [(POOL, (5, P), (1, 0))]
     sums = overlay.tree(POOL).range_sums(0)
     assert (sums.count, sums.weight_x) == (1, 5)
+
+
+def test_leaf_changes_are_told_in_order_until_they_are_in_the_tree() -> None:
+    overlay = Overlay(Ground())
+    later = (POOL[0], POOL[1] + 1)
+    for pool, x, leaf in ((later, 1, None), (POOL, 7, (1, 0)), (POOL, 6, None), (POOL, 7, (2, 1))):
+        overlay.set_leaf(pool, x, P, leaf)
+    assert overlay.get_leaf_changes() == [(POOL, (6, P), None), (POOL, (7, P), (2, 1)), (later, (1, P), None)]
+    overlay.tree(POOL)
+    assert overlay.get_leaf_changes() == [(later, (1, P), None)]
 
 
 def test_what_was_flushed_to_a_tree_or_released_cannot_be_rolled_back() -> None:

@@ -5,14 +5,15 @@ from chain.contract.calls import Call
 from chain.contract.custody_tables import INSTRUCTION_AID, INSTRUCTION_FAILED, INSTRUCTION_READY
 from chain.contract.events import Event
 from chain.contract.member_calls import AccountVerify, AccountVerifyItem
+from tests.chain.contract.claim_world import list_pending
 from tests.chain.contract.world import World, name_hash
 
 
 def refuse(world: World, signer: str | bytes, call: Call) -> str:
     """Return the code with which a call is refused, whole or in its only item; it must leave nothing behind."""
-    before = world.state.get_changes()
+    before = list_pending(world.state)
     outcome = world.call(signer, call)
-    assert world.state.get_changes() == before, "a refused call changed the state"
+    assert list_pending(world.state) == before, "a refused call changed the state"
     assert not world.last_events, "a refused call left an event"
     number = outcome.items[0] if len(outcome.items) == 1 else outcome.number
     assert number != 0, "the call was not refused"

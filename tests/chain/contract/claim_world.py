@@ -147,6 +147,11 @@ def build_record(record_type: type[R], **fields: object) -> R:
     return record_type(*values)
 
 
+def list_pending(state: Overlay) -> tuple[object, object]:
+    """Return what a block has changed so far: its records, and the leaves that are not in a tree yet."""
+    return state.get_changes(), state.get_leaf_changes()
+
+
 class EmptyBase:
     """A committed state that holds nothing: all records live in the overlay."""
 
@@ -472,11 +477,11 @@ class ClaimWorld:
 
     def refused(self, act: Callable[[], object]) -> str:
         """Return the code with which an act is refused; it must leave the state as it was."""
-        changes, count = self.state.get_changes(), len(self.events)
+        changes, count = list_pending(self.state), len(self.events)
         try:
             act()
         except Refusal as refusal:
-            assert self.state.get_changes() == changes, "a refused call changed the state"
+            assert list_pending(self.state) == changes, "a refused call changed the state"
             assert len(self.events) == count, "a refused call left an event"
             return refusal.code
         raise AssertionError("the act was not refused")

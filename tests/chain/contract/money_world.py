@@ -17,6 +17,7 @@ from chain.contract.money_calls import (
 )
 from chain.contract.money_tables import CASH_RECOVERY, RECONCILIATION
 from chain.contract.rules import Outcome
+from tests.chain.contract.claim_world import list_pending
 from tests.chain.contract.world import ACCOUNT_NAME, World, name_hash
 
 SUCCESS, FAULT, WRONG_ROLE, ALREADY, CONFLICT, ITEMS_REFUSED = 0, 1, 2, 7, 8, 10
@@ -38,10 +39,10 @@ def assert_changes_nothing(world: World, call: Call, number: int, signers: tuple
     """Check that a call is refused with this number and leaves nothing behind."""
     for signer in signers[:-1]:
         assert world.call(signer, call).number == SUCCESS
-    before = world.state.get_changes()
+    before = list_pending(world.state)
     outcome = world.call(signers[-1], call)
     assert outcome.number == number, outcome
-    assert world.state.get_changes() == before
+    assert list_pending(world.state) == before
     assert world.last_events == []
 
 

@@ -13,6 +13,7 @@ from chain.contract.governance_calls import (
 )
 from chain.contract.governance_tables import CONSORTIUM, PROPOSALS_MAX, LiveProposal
 from chain.genesis import ROLE_ASSESSOR, ROLE_AUDITOR, ROLE_HOSPITAL
+from tests.chain.contract.claim_world import list_pending
 from tests.chain.contract.governance_world import GOVERNORS, GovernanceWorld, add_organisation
 from tests.chain.contract.world import name_hash
 
@@ -26,9 +27,9 @@ def world() -> GovernanceWorld:
 
 def refuse(world: GovernanceWorld, opener: str, payload: Payload, code: str) -> None:
     """Check that a proposal is refused with this code and changes nothing."""
-    before = world.state.get_changes()
+    before = list_pending(world.state)
     assert world.open(opener, payload) == code
-    assert world.state.get_changes() == before
+    assert list_pending(world.state) == before
     assert world.last_events == []
 
 
@@ -49,10 +50,10 @@ def test_each_organisation_that_governs_may_open_a_proposal_and_this_is_its_yes(
 
 @pytest.mark.parametrize("opener", ["firm-a", "clinic", "nobody"])
 def test_nobody_else_may_open_one(world: GovernanceWorld, opener: str) -> None:
-    before = world.state.get_changes()
+    before = list_pending(world.state)
     call = ProposalOpen(payload=DRAIN, reason_hash=name_hash("reason"))
     assert world.call(opener, call).number == 2
-    assert world.state.get_changes() == before
+    assert list_pending(world.state) == before
 
 
 def test_a_firm_may_ask_for_itself_and_has_no_vote_on_it(world: GovernanceWorld) -> None:

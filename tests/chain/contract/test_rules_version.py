@@ -34,6 +34,7 @@ from chain.contract.wind_down import begin_wind_down
 from chain.contract.wind_tables import CAUSE_VOTE
 from chain.errors import Refusal
 from chain.genesis import ROLE_ASSESSOR
+from tests.chain.contract.claim_world import list_pending
 from tests.chain.contract.rules_world import SECOND_ACCOUNT, RulesWorld, build_rules_world, change_terms, run_signers
 from tests.chain.contract.world import ACCOUNT_NAME, PLAN_NAME, name_hash
 
@@ -46,11 +47,11 @@ def world() -> RulesWorld:
 
 
 def refused(world: RulesWorld, act: object) -> str:
-    changes = world.state.get_changes()
+    changes = list_pending(world.state)
     with pytest.raises(Refusal) as refusal:
         assert callable(act)
         act()
-    assert world.state.get_changes() == changes
+    assert list_pending(world.state) == changes
     return refusal.value.code
 
 

@@ -26,6 +26,7 @@ from chain.genesis import ROLE_AUDITOR
 from chain.round_record import ROUND
 from chain.state import Overlay
 from chain.validators import Skip, hash_validators
+from tests.chain.contract.claim_world import list_pending
 from tests.chain.contract.governance_world import (
     GovernanceWorld,
     add_organisation,
@@ -151,11 +152,11 @@ def test_readiness_names_a_block_of_the_last_hundred(world: GovernanceWorld) -> 
     for _ in range(120):
         world.next_block()
     newest = world.height - 1
-    before = world.state.get_changes()
+    before = list_pending(world.state)
     for height in (newest - 100, first, newest + 1, 2**53 - 1):
         assert ready(world, key_of("spare"), height) == "block_not_recent"
     assert ready(world, key_of("spare"), newest - 99, name_hash("other chain")) == "block_not_recent"
-    assert world.state.get_changes() == before
+    assert list_pending(world.state) == before
     assert ready(world, key_of("spare"), newest - 99) == "success"
 
 
@@ -383,10 +384,10 @@ def test_a_rejoin_is_recorded_for_everybody_to_see(world: GovernanceWorld) -> No
 
 
 def test_a_rejoin_by_no_validator_or_of_a_height_to_come_is_refused(world: GovernanceWorld) -> None:
-    before = world.state.get_changes()
+    before = list_pending(world.state)
     assert rejoin(world, world.key_of("bank"), 0) == "validator_unknown"
     assert rejoin(world, key_of("bank"), world.height) == "value_out_of_range"
-    assert world.state.get_changes() == before
+    assert list_pending(world.state) == before
 
 
 def test_blocks_without_governance_write_nothing_for_it(world: GovernanceWorld) -> None:
