@@ -243,7 +243,7 @@ def credit_member(
         return taken, credit_leaf(state, book, member_id, member, taken)
     if is_lapsed(state, member, book.pool, terms.grace_periods):
         taken = max(0, min(amount, room))
-        return taken, _credit_lapsed(state, context, book, member_id, member, taken=taken, value_day=value_day)
+        return taken, _credit_cash(state, context, book, member_id, member, taken=taken, value_day=value_day)
     taken = max(0, min(amount, room + get_arrears(member, index)))
     return taken, _credit_suspended(state, context, book, member_id, member, taken=taken, value_day=value_day)
 
@@ -278,29 +278,12 @@ def _credit_cash(
     taken: int,
     value_day: int,
 ) -> MemberRecord:
-    """Credit somebody without a leaf; a verified one with enough enters."""
-    after = replace(member, cash=member.cash + taken)
-    if member.status == MEMBER_VERIFIED and is_enough(book, after):
-        after = replace(after, entry_day=compute_entry_day(book, value_day))
-        return start_entry(state, context, book, member_id, before=member, after=after)
-    if taken:
-        write_member(state, book, member_id, member, after)
-    return after
+    """Credit somebody who pays no shares: with enough a verified member enters.
 
-
-def _credit_lapsed(
-    state: Overlay,
-    context: Context,
-    book: PoolBook,
-    member_id: bytes,
-    member: MemberRecord,
-    *,
-    taken: int,
-    value_day: int,
-) -> MemberRecord:
-    """Credit a lapsed member: enough money is a new entry with a new waiting period and without arrears."""
+    So does a lapsed one, who still has a leaf: a new entry with a new waiting period and without arrears.
+    """
     after = replace(member, cash=member.cash + taken)
-    if is_enough(book, after):
+    if member.status in (MEMBER_VERIFIED, MEMBER_SHARING) and is_enough(book, after):
         after = replace(after, entry_day=compute_entry_day(book, value_day))
         return start_entry(state, context, book, member_id, before=member, after=after)
     if taken:
