@@ -198,7 +198,8 @@ def on_waiting_end(state: Overlay, context: Context, member_id: bytes) -> None:
     """Let a member enter whose waiting period ended; one that was restarted, or is longer under another version, has a
     later date of its own.
 
-    In a wind-down nobody enters any more: the money goes back.
+    In a wind-down nobody enters any more: the money goes back at the first date that comes up, for who restarts the
+    waiting time and again must not keep the plan from ending (ADR 0016).
     """
     member = state.require(MEMBER, member_id)
     if member.status != MEMBER_WAITING:

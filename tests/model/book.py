@@ -75,6 +75,8 @@ class Member:
     entry_day: int = 0
     waiting_end: int = 0
     """Day on which he enters, where waiting members do not share."""
+    waiting_dates: set[int] = field(default_factory=set)
+    """Every day that was set for that: a wind-down pays him back on the first of them."""
     cover_from: int = 0
     accident_from: int = 0
     covered: set[int] = field(default_factory=set)
@@ -117,6 +119,11 @@ class Member:
     def fill(self, money: int) -> None:
         """Put money into the leaf."""
         self.units, self.rem = divmod(money, self.weight)
+
+    def wait_until(self, day: int) -> None:
+        """Set the day on which he enters, who does not share while he waits."""
+        self.waiting_end = day
+        self.waiting_dates.add(day)
 
 
 @dataclass

@@ -104,7 +104,7 @@ def restore(book: Book, member_id: bytes, death: Death) -> None:
     elif last.is_leaf:
         restore_leaf(book, member, last, ended_on)
     elif member.status == "waiting":
-        member.waiting_end = max(book.day + 1, before.waiting_end)
+        member.wait_until(max(book.day + 1, before.waiting_end))
     else:
         members.start_application(book, member_id)
     if member.is_admitted and to_date(book.day).year > member.last_year:

@@ -59,7 +59,7 @@ def enter(book: Book, member: Member) -> None:
     waiting_end = member.entry_day + get_pinned(book, member).waiting_days
     if not book.pool_terms(book.pool_of(member)).waiting_members_share and book.day < waiting_end:
         member.status = "waiting"
-        member.waiting_end = waiting_end
+        member.wait_until(waiting_end)
         return
     member.status = "sharing"
     member.is_leaf = True
@@ -71,14 +71,14 @@ def enter(book: Book, member: Member) -> None:
 
 
 def end_waiting(book: Book) -> None:
-    """Let those enter whose waiting is over, by id; in a wind-down their money goes back."""
+    """Let those enter whose waiting is over, by id; in a wind-down their money goes back, however often it began."""
     for member_id in sorted(book.members):
         member = book.members[member_id]
-        if member.status != "waiting" or book.day < member.waiting_end:
+        if member.status != "waiting" or book.day not in member.waiting_dates:
             continue
         if book.is_winding:
             finish_leave(book, member_id, "leave")
-        else:
+        elif book.day >= member.waiting_end:
             start_entry(book, member_id)
 
 

@@ -93,9 +93,11 @@ def member_amend(book: Book, signer: bytes, call: MemberAmend) -> set[str]:
     member.profile = new
     if call.is_health_changed and member.entry_day > 0:
         member.entry_day = book.day
-        member.waiting_end = book.day + get_pinned(book, member).waiting_days
-        if member.is_leaf and member.status == "sharing":
-            member.cover_from = max(book.day + 1, member.waiting_end)
+        waiting_end = max(book.day + 1, book.day + get_pinned(book, member).waiting_days)
+        if member.status == "waiting":
+            member.wait_until(waiting_end)
+        elif member.is_leaf and member.status == "sharing":
+            member.cover_from = waiting_end
     return problems
 
 

@@ -3,8 +3,9 @@
 from msgspec.structs import replace
 
 from chain.contract.claim_calls import ClaimFile
-from chain.contract.member_calls import MemberLeave, VoidDecide, VoidOpen
-from tests.chain.contract.world import START_DAY, build_terms, name_hash
+from chain.contract.member_calls import MemberAmend, MemberLeave, VoidDecide, VoidOpen
+from chain.contract.plan_calls import WindDown
+from tests.chain.contract.world import PLAN_NAME, START_DAY, build_terms, name_hash
 from tests.model.hearings import APPEAL_DAYS, HEARING_DAYS
 from tests.model.starts import TERMS, Teller
 from tests.model.story import Story
@@ -41,3 +42,22 @@ def test_a_final_void_of_the_old_membership_ends_the_open_claim_of_the_new_one()
     story.agree()
     assert (book.members[old].status, book.members[new].claim) == ("voided", None)
     assert (claim.status, claim.case.reason) == ("rejected", "member_voided")
+
+
+def test_in_a_wind_down_who_begins_the_waiting_again_is_refunded_at_the_first_date() -> None:
+    teller = Teller(Story(build_terms(waiting_members_share="false", waiting_days="20"), start_day=START_DAY))
+    story, book = teller.story, teller.book
+    member_id = teller.join(1)
+    assert member_id is not None
+    first_day = book.members[member_id].waiting_end
+    story.sign(WindDown(plan=PLAN_NAME, reason_hash=name_hash("end")), ("platform", "audit-one", "bank"))
+    story.pass_days(10)
+    blob = name_hash("healthier")
+    call = MemberAmend(member=member_id, field_commitments_root=blob, blob_hash=blob, is_health_changed=True)
+    story.call(teller.get_key(member_id), call)
+    story.pass_days(first_day - book.day - 1)
+    story.agree()
+    assert book.members[member_id].status == "waiting"
+    story.pass_days(1)
+    story.agree()
+    assert book.members[member_id].status == "left"

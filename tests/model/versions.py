@@ -225,5 +225,5 @@ def member_accept_rules(book: Book, signer: bytes, call: MemberAcceptRules) -> s
         return problems
     pin(member, book.day + 1, call.version, member.pool)
     if member.status == "waiting":
-        member.waiting_end = max(book.day + 1, member.entry_day + version.terms.pinned.waiting_days)
+        member.wait_until(max(book.day + 1, member.entry_day + version.terms.pinned.waiting_days))
     return problems

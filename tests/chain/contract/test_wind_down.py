@@ -21,7 +21,7 @@ from chain.contract.custody_tables import (
 )
 from chain.contract.deposit import note_booking
 from chain.contract.events import MemberApplied, MemberExited
-from chain.contract.member_calls import MemberLeave, MemberWeight, MemberWithdraw
+from chain.contract.member_calls import MemberAmend, MemberLeave, MemberWeight, MemberWithdraw
 from chain.contract.money_calls import InstructionUnclaimed
 from chain.contract.plan_calls import Pause, WindDown
 from chain.contract.plan_events import PayingOutBegun, PoolClosed, PoolPaidOut, WindDownBegun
@@ -191,6 +191,25 @@ def test_whoever_was_queued_or_waits_outside_the_tree_is_refunded() -> None:
     world.advance(90)
     assert (world.member(waiting).status, world.pool.plain) == (MEMBER_LEFT, 0)
     assert sum(record.amount for _, record in world.list_instructions(INSTRUCTION_REFUND)) == 9_000
+
+
+def test_whoever_begins_the_waiting_again_is_refunded_at_the_first_date_that_was_set() -> None:
+    """Else a member who restarts it each month alone would keep the plan from ending."""
+    world = build_rules_world(waiting_members_share="false")
+    waiting = world.join("waiting", 5_000)
+    first_day = world.today + world.terms.pinned.waiting_days
+    begin(world)
+    for number in range(2):
+        world.advance(30)
+        blob = name_hash("healthier", number)
+        call = MemberAmend(member=waiting, field_commitments_root=blob, blob_hash=blob, is_health_changed=True)
+        assert world.call(name_hash("member", "waiting"), call).number == 0
+    assert world.member(waiting).entry_day == first_day - 30
+    world.advance_to(first_day - 1)
+    assert world.member(waiting).status == MEMBER_WAITING
+    world.advance(1)
+    assert (world.member(waiting).status, world.pool.plain) == (MEMBER_LEFT, 0)
+    assert [record.amount for _, record in world.list_instructions(INSTRUCTION_REFUND)] == [5_000]
 
 
 def test_sharing_members_neither_leave_nor_change_their_units_but_withdraw_what_no_year_can_cost() -> None:
