@@ -7,8 +7,9 @@ from msgspec.structs import replace
 
 from chain.catalogue import SUCCESS, get_entry
 from chain.contract.claim_calls import AssessorDecline
-from chain.contract.claim_events import ClaimDecided, FirmReplaced
-from chain.contract.claim_review_events import FirmDeclined, RecheckEnded
+from chain.contract.claim_events import ClaimDecided, FirmReplaced, ReportRevealed
+from chain.contract.claim_recheck import RECHECK_DAYS
+from chain.contract.claim_review_events import FirmDeclined, RecheckEnded, RecheckOpened
 from chain.contract.claim_review_tables import CLAIM_REVIEW, FIRM_DUTY
 from chain.contract.claim_status import DUE_RECHECK_REPORT, get_active
 from chain.contract.claim_tables import (
@@ -40,6 +41,7 @@ def recheck(world: ClaimWorld) -> tuple[bytes, str]:
     """Bring a claim to RECHECK with its firm drawn; return both."""
     claim_id = notice(world)
     rule(world, object_to(world, claim_id), TWO, is_admitted=True)
+    assert RecheckOpened(claim=claim_id, rechecks=1, end_day=world.today + RECHECK_DAYS) in world.events
     world.reveal(0, 1)
     world.advance(1)
     return claim_id, get_newest(world, claim_id)
@@ -69,6 +71,10 @@ def test_a_firm_that_was_never_on_the_claim_is_drawn_and_reports_without_a_commi
     assert world.refused(partial(world.open_report, claim_id, firm, clauses=("99.1",))) == "clause_unknown"
     assert world.refused(partial(world.open_report, claim_id, firm, row=99)) == "row_unknown"
     world.open_report(claim_id, firm)
+    told = ReportRevealed(
+        claim=claim_id, organisation=firm, finding=1, established_day=claim.diagnosed_day, row=claim.asked_row
+    )
+    assert told in world.events
     assert world.get_claim(claim_id).status == CLAIM_APPROVED
 
 

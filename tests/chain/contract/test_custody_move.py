@@ -7,6 +7,7 @@ from chain.catalogue import get_entry
 from chain.contract.custody_move import OPEN_DAYS_MAX, get_current_account, validate_move_custody
 from chain.contract.custody_tables import ACCOUNT, BOOKING_DAY
 from chain.contract.governance_calls import MoveCustody
+from chain.contract.governance_events import CustodyMoved
 from chain.contract.money_calls import CashOther, CashOtherItem, DepositCredit, DepositReverse
 from chain.contract.money_tables import CASH_INTEREST
 from chain.contract.tables import PLAN, PLAN_ENDED, PLAN_FROZEN
@@ -41,6 +42,10 @@ def test_the_new_account_takes_over_balance_and_open_days(world: GovernanceWorld
     day = world.today
     world.next_block(ms=86_400_000)
     assert world.status(proposal) == "effective"
+    told = CustodyMoved(
+        plan=PLAN_NAME, pool=0, account_before=ACCOUNT_NAME, account="care-next", opening=5_000, closed_day=day - 1
+    )
+    assert told in world.block_events
     assert world.pool == replace(before, account="care-next")
     account = world.state.require(ACCOUNT, "care-next")
     assert (account.closed_day, account.closing, account.statements) == (day - 1, 5_000, 0)

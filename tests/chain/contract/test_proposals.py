@@ -11,6 +11,7 @@ from chain.contract.governance_calls import (
     RemoveOrganisation,
     SetParameter,
 )
+from chain.contract.governance_events import ProposalStatusChanged
 from chain.contract.governance_tables import CONSORTIUM, PROPOSALS_MAX, LiveProposal
 from chain.genesis import ROLE_ASSESSOR, ROLE_AUDITOR, ROLE_HOSPITAL
 from tests.chain.contract.claim_world import list_pending
@@ -149,6 +150,10 @@ def test_enough_yes_accept_and_nothing_can_be_added(world: GovernanceWorld) -> N
     assert world.vote("audit-one", proposal) == "success"
     assert world.status(proposal) == "accepted"
     assert world.proposal(proposal).effect_day == world.today + 7
+    told = ProposalStatusChanged(
+        proposal=proposal, status=world.proposal(proposal).status, effect_day=world.today + 7, code=0
+    )
+    assert told in world.last_events
     assert world.vote("audit-two", proposal, is_yes=False) == "proposal_state"
 
 

@@ -5,6 +5,7 @@ from msgspec.structs import replace
 
 from chain.contract.claim_status import DUE_SEATS
 from chain.contract.governance_calls import AddOrganisation, Payload, RemoveOrganisation, RemoveValidator
+from chain.contract.governance_events import OrganisationLeft
 from chain.contract.governance_tables import KEY, KEY_RETIRED
 from chain.contract.member_calls import MemberApply
 from chain.contract.organisations import get_confirmer, get_cosigner
@@ -143,6 +144,7 @@ def test_who_leaves_falls_out_of_the_roster_and_its_key_is_dead(world: Governanc
     let_go(world, "firm-b")
     assert world.roster(ROLE_ASSESSOR) == ("firm-a", "firm-c", "firm-d", "firm-e")
     assert world.state.require(ORGANISATION, "firm-b").left_day == world.today
+    assert OrganisationLeft(organisation="firm-b", role=ROLE_ASSESSOR) in world.block_events
     key = name_hash("key", "firm-b")
     assert world.state.get(SIGNER, key) is None
     assert world.state.require(KEY, key).state == KEY_RETIRED

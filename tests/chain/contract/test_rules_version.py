@@ -7,7 +7,7 @@ from chain.catalogue import get_entry
 from chain.contract.clauses import KIND_RIGHT, Clause
 from chain.contract.custody_tables import ACCOUNT
 from chain.contract.plan_calls import Pause, RulesPublish
-from chain.contract.plan_events import RulesActivated, RulesDisclosed, RulesStopped, RulesSuperseded
+from chain.contract.plan_events import PoolOpened, RulesActivated, RulesDisclosed, RulesStopped, RulesSuperseded
 from chain.contract.plan_stops import BY_VOTE, begin_pause
 from chain.contract.rules_version import (
     DISCLOSURE_DAYS,
@@ -209,6 +209,8 @@ def test_version_that_fits_no_pool_opens_the_next_one_with_the_account_that_the_
     assert world.plan.pools == 2
     pool = world.get_pool(1)
     assert (pool.account, pool.version, pool.cash, pool.start_day) == (SECOND_ACCOUNT, 1, 0, world.today)
+    told = PoolOpened(plan=PLAN_NAME, pool=1, version=1, account=SECOND_ACCOUNT, day=world.today)
+    assert world.events.count(told) == 1
     account = world.state.require(ACCOUNT, SECOND_ACCOUNT)
     assert (account.plan, account.pool, account.closed_day) == (PLAN_NAME, 1, world.today - 1)
     assert world.state.require(PERIOD, PLAN_NAME, 1, 0).notice_day > world.today

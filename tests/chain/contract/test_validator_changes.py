@@ -12,6 +12,7 @@ from chain.contract.governance_calls import (
     RenewReveals,
     ValidatorReady,
 )
+from chain.contract.governance_events import RevealsRenewed, ValidatorAccepted, ValidatorRemoved
 from chain.contract.governance_tables import (
     CANDIDATE,
     CONSORTIUM,
@@ -72,6 +73,8 @@ def test_an_accepted_validator_does_not_vote_before_it_is_ready(world: Governanc
     candidate = world.state.require(CANDIDATE, key_of("audit-new"))
     assert candidate.validator.address == "audit-new.example:7000"
     assert (candidate.is_ready, candidate.expire_day) == (False, world.today + CANDIDATE_DAYS)
+    told = ValidatorAccepted(key=key_of("audit-new"), organisation="audit-new", expire_day=candidate.expire_day)
+    assert told in world.block_events
     world.make_ready(key_of("audit-new"))
     assert names(world) == ["platform", "bank", "audit-one", "audit-two", "audit-new"]
     assert world.state.get(CANDIDATE, key_of("audit-new")) is None
@@ -334,6 +337,7 @@ def test_every_set_can_be_found_by_the_hash_in_the_headers(world: GovernanceWorl
 def test_the_keys_of_a_removed_validator_are_dead() -> None:
     world = GovernanceWorld(auditors=3, validators=5)
     world.carry_out("platform", RemoveValidator(key=key_of("bank")))
+    assert ValidatorRemoved(key=key_of("bank"), organisation="bank", set_size=4) in world.block_events
     for key in (key_of("bank"), name_hash("checkpoint", "bank")):
         assert world.state.require(KEY, key).state == KEY_RETIRED
     payload: AddValidator = replace(add_validator("bank-2", operator="bank"), key=key_of("bank"))
@@ -352,6 +356,7 @@ def test_an_operator_renews_its_reveals_and_the_anchor_is_public_for_a_week(worl
     after = world.state.require(BEACON)
     assert after.links == (before.links[0], anchor, *before.links[2:])
     assert replace(after, links=before.links) == before
+    assert RevealsRenewed(key=key_of("bank"), reveal_anchor=anchor) in world.block_events
 
 
 def test_reveals_that_cannot_be_renewed(world: GovernanceWorld) -> None:

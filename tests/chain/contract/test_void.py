@@ -93,6 +93,8 @@ def test_a_void_that_nobody_appeals_is_final_after_thirty_days_and_refunds_the_b
     assert world.call(ANN, VoidAnswer(member=member, answer_hash=name_hash("answer"))).number == 0
     world.advance(HEARING_DAYS)
     assert get_void(world, member).stage == VOID_FIRST_AUDITOR
+    told = VoidMoved(member=member, state=VOID_FIRST_AUDITOR, due_day=world.today + DECISION_DAYS)
+    assert told in world.block_events
     assert world.call("audit-one", VoidDecide(member=member, is_void=True)).number == 0
     record = get_void(world, member)
     assert (record.stage, record.decided_by, record.due_day) == (VOID_DECIDED, "audit-one", world.today + APPEAL_DAYS)
