@@ -19,7 +19,10 @@ from chain.contract.tables import (
     ACT_AGE_OUT,
     ACT_CLAIMED_OUT,
     ACT_DIED,
+    ACT_LEAVE,
+    ACT_VOIDED,
     MEMBER,
+    MEMBER_AGED_OUT,
     MEMBER_CLAIMED_OUT,
     MEMBER_DIED,
     MEMBER_LEAVING,
@@ -27,6 +30,7 @@ from chain.contract.tables import (
     MEMBER_MOVING,
     MEMBER_QUEUED,
     MEMBER_SHARING,
+    MEMBER_VOIDED,
     MEMBER_WAITING,
     PLAN,
 )
@@ -502,6 +506,28 @@ def test_exit_that_is_asked_for_on_the_way_runs_where_a_failed_transfer_leaves_t
     world.commit_block_checks()
 
 
+@pytest.mark.parametrize(
+    ("acts", "status"),
+    [
+        ((ACT_AGE_OUT, ACT_LEAVE), MEMBER_AGED_OUT),
+        ((ACT_CLAIMED_OUT, ACT_LEAVE), MEMBER_CLAIMED_OUT),
+        ((ACT_LEAVE, ACT_DIED), MEMBER_DIED),
+        ((ACT_DIED, ACT_VOIDED), MEMBER_VOIDED),
+    ],
+)
+def test_of_several_exits_on_the_way_the_last_runs_but_a_leave_takes_no_others_place(
+    world: RulesWorld, acts: tuple[int, int], status: int
+) -> None:
+    member = world.join("a", 5_000)
+    number, rules = open_second(world, fee_bp=1_000)
+    world.accept("a", member, number, rules)
+    for act in acts:
+        exit_member(world.state, world.context("automatic"), member, act)
+        assert world.member(member).status == MEMBER_MOVING
+    world.credit_to(SECOND_ACCOUNT, member, 5_000)
+    assert (world.member(member).status, world.member(member).pool) == (status, 1)
+
+
 def test_who_waits_outside_the_tree_changes_pool_too() -> None:
     world = build_rules_world(waiting_members_share="false")
     number, rules = open_second(world, waiting_days=100, fee_bp=1_000)
@@ -521,6 +547,28 @@ def test_who_waits_outside_the_tree_changes_pool_too() -> None:
     world.advance(15)
     assert world.member(member).status == MEMBER_SHARING
     assert world.get_pool(1).cash == 5_000
+
+
+@pytest.mark.parametrize("arrives", [True, False])
+def test_cover_of_long_ago_is_not_stretched_over_the_transfer_of_who_waits(*, arrives: bool) -> None:
+    """As for one who had lapsed and waits anew outside the tree: on his way he has no cover that could go on."""
+    world = build_rules_world(waiting_members_share="false")
+    number, rules = open_second(world, fee_bp=1_000)
+    member = world.join("a", 5_000)
+    past = ((world.today - 60, world.today - 40, world.today - 60),)
+    world.state.put(MEMBER, replace(world.member(member), past=past), member)
+    world.await_no_window()
+    world.accept("a", member, number, rules)
+    if arrives:
+        world.credit_to(SECOND_ACCOUNT, member, 5_000)
+    else:
+        ((transfer, _),) = world.list_instructions(INSTRUCTION_TRANSFER)
+        world.answer(transfer, is_settled=False)
+    record = world.member(member)
+    assert (record.status, record.pool, record.past) == (MEMBER_WAITING, int(arrives), past)
+    assert covered(world, member, past[0][1])
+    assert not covered(world, member, past[0][1] + 1)
+    assert not covered(world, member, world.today)
 
 
 def test_money_that_arrives_in_a_wind_down_goes_to_the_members_own_account(world: RulesWorld) -> None:

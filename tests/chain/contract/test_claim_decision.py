@@ -10,6 +10,7 @@ from chain.contract.claim_status import DUE_DECISION
 from chain.contract.claim_tables import (
     BILL_TAG,
     CLAIM_APPROVED,
+    CLAIM_CASE,
     CLAIM_EXPIRED,
     CLAIM_INVESTIGATED,
     CLAIM_PAID,
@@ -30,6 +31,7 @@ from tests.chain.contract.claim_world import (
     ClaimWorld,
     name_hash,
 )
+from tests.chain.contract.test_claim_withdrawal import withdraw
 
 NOT_FULFILLED: dict[str, object] = {"finding": 0}
 TAG = name_hash("bill")
@@ -150,6 +152,29 @@ def test_an_approved_day_cannot_be_stated_again(world: ClaimWorld) -> None:
     world.change_claim(first, status=CLAIM_PAID)
     world.change_member(name_hash("member", "ann"), claim=None)
     assert world.refused(lambda: world.file("ann", diagnosed_day=FIRST_DAY - 7)) == "case_decided"
+
+
+def test_a_rejection_takes_nothing_from_the_claim_that_had_decided_the_day(world: ClaimWorld) -> None:
+    """Else its appeal would find nobody before it, and the same diagnosis would be paid twice."""
+    claim_id = file_again_on_another_day(world)
+    claim = world.get_claim(claim_id)
+    day = claim.diagnosed_day + 1
+    first = world.state.require(CLAIM_CASE, claim.member, claim.cause, day)
+    assert first.claim != claim_id
+    world.decide(claim_id, is_approved=False)
+    assert world.state.require(CLAIM_CASE, claim.member, claim.cause, day) == first
+
+
+def test_a_rejected_day_on_which_another_claim_had_ended_undecided_cannot_be_stated_again(world: ClaimWorld) -> None:
+    """Else the member would have a new lot for it."""
+    day = FIRST_DAY - 3
+    withdraw(world, world.file("ann", diagnosed_day=day))
+    world.reveal(0, 1)
+    world.advance(1)
+    claim_id = world.investigate(diagnosed_day=day - 1, established_day=day, finding=0)
+    world.decide(claim_id, is_approved=False)
+    assert world.get_claim(claim_id).status == CLAIM_REJECTED
+    assert world.refused(lambda: world.file("ann", diagnosed_day=day)) == "case_decided"
 
 
 def test_silence_over_a_diagnosis_decided_before_rejects(world: ClaimWorld) -> None:
