@@ -1,5 +1,7 @@
 """What the contract and the model must agree on after each act, to the fen and to the word."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import pairwise
 
 import msgspec
@@ -46,8 +48,22 @@ RECENT = 3
 """Periods of which also closed ones are compared."""
 
 
+class Disagreement(AssertionError):
+    """Contract and model differ, unlike an assertion of the harness, which says nothing about either."""
+
+
+@contextmanager
+def comparing() -> Iterator[None]:
+    """Let an assertion that fails inside be a `Disagreement`."""
+    try:
+        yield
+    except AssertionError as error:
+        raise Disagreement(*error.args) from error
+
+
+@comparing()
 def compare(world: World, book: Book) -> None:
-    """Raise AssertionError at the first difference."""
+    """Raise `Disagreement` at the first difference."""
     assert (PLAN_STATUS_NAMES[world.plan.status], world.plan.wind_day) == (book.status, book.wind_day)
     assert (world.plan.pools, world.plan.versions) == (len(book.pools), len(book.versions))
     for pool in book.pools:
@@ -223,6 +239,7 @@ def compare_halves(world: World, book: Book) -> None:
         assert signed == sorted(name for name, _ in half.signed.values()), (record.name, signed, half)
 
 
+@comparing()
 def compare_all_halves(world: World, book: Book) -> None:
     """Compare which calls wait for signatures at the end of a block: none that the model knows nothing of."""
     prefix = HALF.prefix(PLAN_NAME, arity=2)

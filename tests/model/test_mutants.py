@@ -31,6 +31,7 @@ from chain.contract import (
     window,
 )
 from tests.model.__main__ import run
+from tests.model.compare import Disagreement
 from tests.model.starts import make
 
 STORIES = 300
@@ -129,7 +130,24 @@ def test_mistake_in_the_contract_shows(mistake: str, monkeypatch: pytest.MonkeyP
     make.cache_clear()
     monkeypatch.setattr(function, "__code__", mutate(function, old, new))
     try:
-        with pytest.raises(AssertionError):
+        with pytest.raises(Disagreement):
             run(machine, runs=STORIES, steps=STEPS, seed_number=SEED, is_shrinking=False)
     finally:
         make.cache_clear()
+
+
+def test_only_what_the_two_sides_differ_in_is_a_disagreement(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a mistake that keeps the stories from being told would count as one that shows."""
+    story = make(0, "a_new_plan").fork()
+    story.book.pools[0].carry += 1
+    with pytest.raises(Disagreement, match="carry"):
+        story.agree()
+
+    def break_down(*_: object) -> None:
+        raise AssertionError("a broken harness")
+
+    monkeypatch.setattr(story.world, "call", break_down)
+    with pytest.raises(AssertionError, match="a broken harness") as failure:
+        story.next_block(2)
+        story.post_statements()
+    assert not isinstance(failure.value, Disagreement)
