@@ -220,7 +220,12 @@ def _is_before_cover(book: PoolBook, member: MemberRecord) -> bool:
 
 
 def apply_member_leave(state: Overlay, context: Context, call: MemberLeave) -> tuple[int, ...]:
-    """Leave, or withdraw an application: the balance is refunded; in the window a leaf waits in the queue."""
+    """Leave, or withdraw an application: the balance is refunded; in the window a leaf waits in the queue.
+
+    On the way to another pool it is noted for the arrival of the money (pool_move.py), and no event tells of it before.
+    Refused: member_unknown, not_owner; already; member_state; children_first; plan_not_active for who shares in a
+    wind-down.
+    """
     member = require_member(state, context, call.member)
     if member.status in (MEMBER_LEAVING, MEMBER_LEFT):
         raise Refusal("already")
