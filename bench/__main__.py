@@ -58,6 +58,8 @@ SETUP_GROUP = 20
 """Cohorts that join side by side in the setup."""
 PRESIGN_PER_SECOND = 6_000
 OVERLOAD_FACTOR = 3
+RATE_MAX = 2_500
+"""Committed transactions a second that the overload is prepared for."""
 REVEALS = 2**17
 SAMPLE_AFTER_SECONDS, SAMPLE_SIGNATURES = 3.0, 500
 SETTLEMENT_MEMBERS = (1_000, 1_000_000)
@@ -71,7 +73,7 @@ def parse_arguments() -> argparse.Namespace:
         choices=("network", "execution", "growth", "settlement", "scale", "year"),
         default="network",
     )
-    parser.add_argument("--transactions", type=int, default=400_000, help="committed on chain in all, at least")
+    parser.add_argument("--transactions", type=int, default=400_000, help="on chain before the overload, at least")
     parser.add_argument(
         "--rate", type=int, default=1_000, help="offered transactions a second for the time to finality"
     )
@@ -126,7 +128,7 @@ def build_parties(devnet: Devnet) -> Parties:
 
 async def run_network(arguments: argparse.Namespace, folder: Path) -> dict[str, object]:
     """Make the load, start the nodes, measure."""
-    cohorts = max(3, arguments.transactions // PER_COHORT + 1)
+    cohorts = max(3, (arguments.transactions + count_reserve(arguments)) // PER_COHORT + 1)
     settled = max(SETTLED_MIN, 2 * CLAIMS * cohorts // COHORT * COHORT)
     estimate_s = 20 + (cohorts * PER_COHORT + settled) / PRESIGN_PER_SECOND + settled / 1_000
     devnet = create_network(folder, port=arguments.port, until_midnight_s=estimate_s)
@@ -191,7 +193,7 @@ async def measure(
     await meter.reset()
     await offer(driver, load, rate=arguments.rate, seconds=arguments.rate_seconds)
     say_window(f"offered {arguments.rate}/s", figures_rate := (await meter.read()).summarise())
-    reserve = min(len(load) // 3, int(OVERLOAD_FACTOR * 2_500 * arguments.overload_seconds))
+    reserve = min(len(load) // 3, count_reserve(arguments))
     windows: list[dict[str, object]] = []
     while len(load) > reserve:
         await meter.reset()
@@ -226,6 +228,11 @@ async def measure(
     figures["transactions_on_chain"] = watcher.committed
     figures["height"] = watcher.height
     return figures
+
+
+def count_reserve(arguments: argparse.Namespace) -> int:
+    """Return how many transactions are kept for the overload: it comes when the chain is as long as was asked for."""
+    return int(OVERLOAD_FACTOR * RATE_MAX * arguments.overload_seconds)
 
 
 async def sample_signature_us() -> float:
