@@ -37,7 +37,7 @@ from chain.contract.plan_events import ClaimAsideReleased, ClaimSetAside
 from chain.contract.settlement_tables import ITEM, PERIOD, PERIOD_COMPUTED, ItemRecord, PeriodRecord
 from chain.contract.shares import PoolBook, open_book, save_book
 from chain.contract.tables import ACT_CLAIMED_OUT, MEMBER, PLAN
-from chain.contract.void import is_voided
+from chain.contract.void import is_void_open, is_voided
 from chain.contract.wind_tables import CLOSED_POOL, OPEN_CLAIM, ClosedPoolRecord, OpenClaimRecord
 from chain.contract.window import exit_member
 from chain.state import Overlay
@@ -153,6 +153,8 @@ def look_after(state: Overlay, context: Context, plan: str, number: int, claim_n
     """Pay a claim that has won from what was set aside for it; release that of one that is over.
 
     One that has won and for which nothing is there, or that may not be paid, ends: no settlement will come for it.
+    While a hearing about its member is open it waits, as it would for its confirmation, and with it the plan's end;
+    every hearing ends, and the claim is looked at each day (ADR 0012).
     """
     record = state.require(OPEN_CLAIM, plan, claim_number)
     claim = state.require(CLAIM, record.claim)
@@ -161,6 +163,8 @@ def look_after(state: Overlay, context: Context, plan: str, number: int, claim_n
     has_won = claim.status in _WON
     bar = _find_bar(state, record.claim, claim) if has_won else None
     if has_won and record.aside and bar is None:
+        if is_void_open(state, claim.member):
+            return
         _pay_aside(state, context, plan, number, record, claim)
     elif has_won or (record.aside and (record.is_over or claim.status == CLAIM_SHARES_REFUND)):
         # Shares that come back in place of aid are an item.

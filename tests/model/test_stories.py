@@ -1,12 +1,16 @@
 """Stories that random ones tell too seldom: each was once a fault, or a place where the two sides differed."""
 
+import pytest
 from msgspec.structs import replace
 
+from chain.contract import wind_down
 from chain.contract.claim_calls import ClaimFile
 from chain.contract.member_calls import MemberAmend, MemberLeave, VoidDecide, VoidOpen
+from chain.contract.money_calls import CashOther, CashOtherItem
 from chain.contract.plan_calls import WindDown
 from tests.chain.contract.world import PLAN_NAME, START_DAY, build_terms, name_hash
-from tests.model.hearings import APPEAL_DAYS, HEARING_DAYS
+from tests.model import machine_claims, starts_claims, starts_end, walk_claims, wind
+from tests.model.hearings import APPEAL_DAYS, DECISION_DAYS, HEARING_DAYS
 from tests.model.starts import TERMS, Teller
 from tests.model.story import Story
 
@@ -61,3 +65,44 @@ def test_in_a_wind_down_who_begins_the_waiting_again_is_refunded_at_the_first_da
     story.pass_days(1)
     story.agree()
     assert book.members[member_id].status == "left"
+
+
+def test_a_closed_pool_pays_a_claim_that_has_won_only_after_the_hearing_about_its_member(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(walk_claims, "is_silent", lambda name, who: False)
+    monkeypatch.setattr(walk_claims, "find_truth", tell_as_stated)
+    for side in (wind_down, wind):
+        monkeypatch.setattr(side, "RUN_OFF_DAYS", 5)
+        monkeypatch.setattr(side, "END_DAYS", 5)
+    teller, _ = tell(0, 0)
+    story, book = teller.story, teller.book
+    starts_claims.cover(teller)
+    item = CashOtherItem(
+        kind=0, claim=None, instruction=None, amount=999_999, booking_day=book.day, ref_token=name_hash("interest"),
+        payer_token=name_hash("payer"),
+    )  # fmt: skip
+    story.call("bank", CashOther(account=book.pools[0].custody.name, items=(item,)))
+    starts_end.end_plan(teller, days=4)
+    machine_claims.file_rightly(story, 0)
+    ((claim_id, claim),) = book.claims.items()
+    while book.pools[0].closed is None:
+        story.pass_days(1)
+    for signer in ("platform", "firm-a"):
+        story.call(signer, VoidOpen(member=claim.member, finding_root=name_hash("finding")))
+    opened = book.day
+    while claim.status != "approved" and book.day < opened + HEARING_DAYS:
+        walk_claims.walk_alone(story, claim_id, 1)
+    story.pass_days(3)
+    story.agree()
+    assert (claim.status, claim.aside) == ("approved", claim.amount)
+    # Nobody decides: it is dismissed.
+    story.pass_days(HEARING_DAYS + 2 * DECISION_DAYS)
+    story.agree()
+    assert (claim.status, claim.granted, claim.aside) == ("settled", claim.amount, 0)
+
+
+def tell_as_stated(story: Story, claim_id: bytes) -> tuple[int, int, int]:
+    """Return (finding, day, row) of a claim as the claimant says."""
+    case = story.book.claims[claim_id].case
+    return 1, case.diagnosed_day, case.asked_row

@@ -1,7 +1,7 @@
 """The end of a plan, to the last fen (contract 3.5 *wind-down*; ADR 0016)."""
 
 from chain.contract.plan_calls import WindDown
-from tests.model import accounts, claim_money, claims, decisions, entry
+from tests.model import accounts, claim_money, claims, decisions, entry, hearings
 from tests.model.book import Book, Pool
 from tests.model.halves import cosign
 from tests.model.records import Closed, Costs, Period
@@ -126,12 +126,17 @@ def instruct(book: Book, pool: Pool, item: Costs, amount: int) -> None:
 
 
 def look_after(book: Book, pool: Pool) -> None:
-    """Pay claims that have won from what is kept for them; what is kept for one that is over is carry again."""
+    """Pay claims that have won from what is kept for them; what is kept for one that is over is carry again.
+
+    Nobody is paid while a hearing about him is open: so he, and the end of the plan, wait for that.
+    """
     for name, claim in claim_money.list_kept(book, pool):
         has_won = claim.status in ("approved", "noticed")
         bar = decisions.find_pay_bar(book, name) if has_won else ""
         kept = claim.aside
         if has_won and kept and not bar:
+            if hearings.is_open(book, claim.member):
+                continue
             decisions.take(book, name)
             claim.aside, amount = 0, min(kept, claim.amount)
             instruct(book, pool, Costs(name, claim.member, amount, 0), amount)

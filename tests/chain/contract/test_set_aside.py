@@ -16,12 +16,14 @@ from chain.contract.claim_tables import (
     CLAIM_SHARES_REFUND,
 )
 from chain.contract.custody_tables import INSTRUCTION_AID, INSTRUCTION_RESIDUE, InstructionRecord
+from chain.contract.member_calls import VoidDecide
 from chain.contract.person_tables import VOID, VOID_UPHELD, VoidRecord
 from chain.contract.plan_calls import BatchSign
 from chain.contract.plan_events import ClaimAsideReleased, ClaimSetAside
 from chain.contract.settlement_items import add_item
 from chain.contract.settlement_tables import ITEM_SHARE_REFUND, PERIOD, PERIOD_CLOSED, PERIOD_COMPUTED, ItemRecord
 from chain.contract.tables import PLAN_ENDED, PLAN_WIND_DOWN
+from chain.contract.void import APPEAL_DAYS, HEARING_DAYS
 from chain.contract.wind_down import END_DAYS, RUN_OFF_DAYS, begin_wind_down
 from chain.contract.wind_tables import (
     CAUSE_VOTE,
@@ -33,6 +35,7 @@ from chain.contract.wind_tables import (
 )
 from tests.chain.contract.rules_world import RulesWorld
 from tests.chain.contract.test_claim_path import MILD_FEN, ClaimPath
+from tests.chain.contract.test_void import open_void
 from tests.chain.contract.test_wind_down import add_interest
 from tests.chain.contract.world import PLAN_NAME
 
@@ -177,6 +180,43 @@ def test_claim_that_wins_after_its_member_was_voided_is_rejected_and_its_money_r
     assert (path.claim(claim).status, path.claim(claim).reason) == (CLAIM_REJECTED, get_entry("member_voided").number)
     assert ClaimAsideReleased(claim=claim, amount=MILD_FEN) in path.events
     assert not list_aid(path)
+
+
+@pytest.mark.parametrize("is_void", [True, False])
+def test_claim_that_has_won_is_not_paid_before_the_hearing_about_its_member_is_over(
+    path: SilentPath, *, is_void: bool
+) -> None:
+    (claim,) = open_claims(path, 1)
+    add_interest(path, MILD_FEN)
+    path.close_by_force()
+    path.answer_all()
+    open_void(path, path.claim(claim).member)
+    path.decide(claim)
+    path.advance(HEARING_DAYS)
+    path.answer_all()
+    path.advance(2)
+    assert (path.claim(claim).status, path.get_aside(claim)) == (CLAIM_APPROVED, MILD_FEN)
+    # Nothing else is left, and yet the plan does not end.
+    assert (path.plan.status, path.pool.cash, path.pool.aid_payable) == (PLAN_WIND_DOWN, MILD_FEN, MILD_FEN)
+    path.succeed("audit-one", VoidDecide(member=path.claim(claim).member, is_void=is_void))
+    if is_void:
+        path.advance(APPEAL_DAYS)
+        assert path.claim(claim).reason == get_entry("member_voided").number
+    paid = path.finish()
+    assert path.claim(claim).status == (CLAIM_REJECTED if is_void else CLAIM_PAID)
+    kind = INSTRUCTION_RESIDUE if is_void else INSTRUCTION_AID
+    assert [(order.kind, order.amount) for order in paid] == [(kind, MILD_FEN)]
+    assert (path.pool.cash, path.closed.aside) == (0, 0)
+
+
+def test_silence_about_a_hearing_does_not_keep_a_closed_pool_from_its_end(path: SilentPath) -> None:
+    (claim,) = open_claims(path, 1)
+    add_interest(path, MILD_FEN)
+    path.close_by_force()
+    open_void(path, path.claim(claim).member)
+    path.decide(claim)
+    path.finish()
+    assert path.claim(claim).status == CLAIM_PAID
 
 
 def test_money_of_a_claim_that_is_rejected_goes_to_the_residue_once_no_appeal_can_come(path: SilentPath) -> None:
