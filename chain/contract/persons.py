@@ -126,6 +126,18 @@ def bar_person(state: Overlay, member_id: bytes, member: MemberRecord) -> bytes 
     return person.member if person is not None and person.member != member_id else None
 
 
+def name_voided(state: Overlay, member_id: bytes, member: MemberRecord) -> None:
+    """Let the entry of a barred person name the membership that was voided, whatever barred him first.
+
+    It is by this name that the claims of every other membership of the person are found to be void (void.py).
+    """
+    person = get_person(state, member)
+    if person is None or not person.is_barred or member.person_index is None:
+        return
+    index, _ = resolve_index(state, member.plan, member.person_index)
+    state.put(PERSON, replace(person, member=member_id), member.plan, index)
+
+
 def is_barred(state: Overlay, member: MemberRecord) -> bool:
     """Tell whether the person behind a membership may not come back, nor claim again."""
     person = get_person(state, member)
@@ -135,7 +147,8 @@ def is_barred(state: Overlay, member: MemberRecord) -> bool:
 def get_person(state: Overlay, member: MemberRecord) -> PersonRecord | None:
     """Return the entry of the person behind a membership.
 
-    It names the membership that holds him, or once he is barred the one that barred him.
+    It names the membership that holds him; once he is barred, the one that was voided last or, where none was, the one
+    whose benefit was paid.
     """
     if member.person_index is None:
         return None

@@ -9,10 +9,11 @@
     DISMISSED, UPHELD                                  the end
 
 Until a void is final the member shares, pays and is counted; then the balance is refunded and the person is barred.
-An open claim goes on meanwhile, so that nobody is delayed by a finding that does not hold, but it is confirmed only
-after the hearing (claim_notice.py): what was paid to somebody who never had cover comes back from nobody. One that was
-confirmed before is paid; a final void ends every other claim of the person, of whichever membership. A dismissal gives
-the member rest for 180 days, so that hearings cannot hold up a payment for ever (ADR 0012).
+An open claim goes on meanwhile, so that nobody is delayed by a finding that does not hold, but it is confirmed, or paid
+by a closed pool, only after the hearing (claim_notice.py, set_aside.py): what was paid to somebody who never had cover
+comes back from nobody. One that was confirmed before is paid; a final void ends every other claim of the person, of
+whichever membership. A dismissal gives the member rest for 180 days, so that hearings cannot hold up a payment for ever
+(ADR 0012).
 """
 
 from typing import Final
@@ -42,7 +43,7 @@ from chain.contract.person_tables import (
     VOID_UPHELD,
     VoidRecord,
 )
-from chain.contract.persons import get_person, is_barred, require_known_member
+from chain.contract.persons import get_person, is_barred, name_voided, require_known_member
 from chain.contract.tables import (
     ACT_VOIDED,
     MEMBER,
@@ -225,7 +226,7 @@ def is_void_open(state: Overlay, member_id: bytes) -> bool:
 
 
 def is_voided(state: Overlay, member_id: bytes) -> bool:
-    """Tell whether a void is final about a membership, or about the one that barred its person.
+    """Tell whether a void is final about a membership, or about another of its person.
 
     Also while the exit waits for the end of the window: no claim of the person is confirmed any more.
     """
@@ -281,6 +282,7 @@ def _uphold(state: Overlay, context: Context, member_id: bytes, record: VoidReco
     person = get_person(state, state.require(MEMBER, member_id))
     _close(state, context, member_id, record, VOID_UPHELD)
     exit_member(state, context, member_id, ACT_VOIDED)
+    name_voided(state, member_id, state.require(MEMBER, member_id))
     _end_claim(state, context, member_id)
     if person is not None and person.member != member_id:
         _end_claim(state, context, person.member)

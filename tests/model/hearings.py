@@ -111,6 +111,7 @@ def uphold(book: Book, member_id: bytes) -> None:
     holder = member_id if person is None else person.member
     close(book, member_id, "upheld")
     entry.leave(book, member_id, "voided")
+    persons.name_voided(book, member_id)
     claims.end_voided(book, member_id)
     if holder != member_id:
         claims.end_voided(book, holder)

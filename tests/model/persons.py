@@ -52,6 +52,13 @@ def bar(book: Book, member_id: bytes) -> bytes | None:
     return holder if holder != member_id else None
 
 
+def name_voided(book: Book, member_id: bytes) -> None:
+    """Let the entry of a barred person say which membership was voided, whatever barred him first."""
+    person = get(book, member_id)
+    if person is not None and person.is_barred:
+        person.member = member_id
+
+
 def release(book: Book, member_id: bytes) -> None:
     """Let the person of an ended membership apply again, unless barred."""
     index = get_index(book, member_id)

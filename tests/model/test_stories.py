@@ -9,9 +9,9 @@ from chain.contract.member_calls import MemberAmend, MemberLeave, VoidDecide, Vo
 from chain.contract.money_calls import CashOther, CashOtherItem
 from chain.contract.plan_calls import WindDown
 from tests.chain.contract.world import PLAN_NAME, START_DAY, build_terms, name_hash
-from tests.model import machine_claims, starts_claims, starts_end, walk_claims, wind
+from tests.model import machine_claims, persons, starts_claims, starts_end, walk_claims, wind
 from tests.model.hearings import APPEAL_DAYS, DECISION_DAYS, HEARING_DAYS
-from tests.model.starts import TERMS, Teller
+from tests.model.starts import TERMS, Teller, settle
 from tests.model.story import Story
 
 
@@ -46,6 +46,28 @@ def test_a_final_void_of_the_old_membership_ends_the_open_claim_of_the_new_one()
     story.agree()
     assert (book.members[old].status, book.members[new].claim) == ("voided", None)
     assert (claim.status, claim.case.reason) == ("rejected", "member_voided")
+
+
+def test_a_void_takes_over_the_entry_of_a_person_whom_a_benefit_has_barred_before() -> None:
+    teller, (paid, *_) = tell(0, 3)
+    story, book = teller.story, teller.book
+    story.call(teller.get_key(paid), MemberLeave(member=paid))
+    heard = teller.apply_somebody(3)
+    assert heard is not None
+    who = replace(teller.build_verification(heard, 1), person_index=book.members[paid].bank_index)
+    teller.admit_applicant(heard, who, 1)
+    for signer in ("platform", "firm-a"):
+        story.call(signer, VoidOpen(member=heard, finding_root=name_hash("finding")))
+    story.put_claim(paid, 100, row=0)
+    settle(teller, is_paying=True)
+    story.agree()
+    person = persons.get(book, heard)
+    assert person is not None
+    assert (person.member, person.is_barred) == (paid, True)
+    story.call("audit-two", VoidDecide(member=heard, is_void=True))
+    story.pass_days(APPEAL_DAYS)
+    story.agree()
+    assert (person.member, book.members[heard].status) == (heard, "voided")
 
 
 def test_in_a_wind_down_who_begins_the_waiting_again_is_refunded_at_the_first_date() -> None:

@@ -341,6 +341,25 @@ def test_a_person_who_was_barred_by_a_benefit_is_confirmed_a_mild_claim_of_anoth
     assert confirm(world, claim) == "success"
 
 
+def test_a_void_counts_for_every_claim_of_a_person_whom_a_benefit_has_barred_before() -> None:
+    world = World()
+    oldest = world.join("ann", 5_000)
+    assert world.call(ANN, MemberLeave(member=oldest)).number == 0
+    paid = world.join("ann", 5_000)
+    assert world.call(ANN, MemberLeave(member=paid)).number == 0
+    heard = world.join("ann", 5_000)
+    while world.pool.settlements % 2:
+        world.advance(1)
+    advance_to_window(world)
+    claim = notice_claim(world, oldest, "platform")
+    open_void(world, heard)
+    exit_member(world.state, world.context("automatic"), paid, ACT_CLAIMED_OUT)
+    world.state.put(VOID, replace(get_void(world, heard), stage=VOID_APPEALED), heard)
+    on_void_upheld(world.state, world.context("automatic"), heard)
+    assert world.state.require(PERSON, PLAN_NAME, name_hash("person", "ann")).member == heard
+    assert confirm(world, claim) == "member_voided"
+
+
 def test_a_claim_that_a_jury_approves_after_the_void_is_rejected_at_the_notice() -> None:
     world = World()
     member = world.join("ann", 5_000)
