@@ -9,7 +9,8 @@ index of every person who is held or barred, in batches; where both say the same
 leads to the new one from then on (persons.resolve_index). So nothing has to be moved at once at the end, and nothing
 back when the epoch is dropped: an old index finds its person through the reissue that was done, and bank and auditors
 go on with the keys in force. Two memberships whose new index is the same are one person who had come in twice: their
-entries become one, for everybody to see (ADR 0014).
+entries become one, for everybody to see, and a bar of either bars both. What still shares then goes on until a hearing
+has ended it (void.py; ADR 0014).
 """
 
 from typing import Final
@@ -169,7 +170,8 @@ def _move(
     record = get_index_epoch(state, plan)
     if other is not None:
         is_barred = person.is_barred or other.is_barred
-        person = PersonRecord(member=other.member, is_barred=is_barred)
+        named = person if person.is_barred and not other.is_barred else other
+        person = PersonRecord(member=named.member, is_barred=is_barred)
         record = replace(record, persons=record.persons - 1)
         context.emit(PersonsMerged(member=item.member, other=other.member, epoch=epoch, is_barred=is_barred))
     state.put(PERSON, person, plan, item.person_index)

@@ -43,7 +43,7 @@ from chain.contract.person_tables import (
     VOID_UPHELD,
     VoidRecord,
 )
-from chain.contract.persons import get_person, is_barred, name_voided, require_known_member
+from chain.contract.persons import get_person, name_voided, require_known_member
 from chain.contract.tables import (
     ACT_VOIDED,
     MEMBER,
@@ -81,7 +81,8 @@ _MAY_BE_VOIDED: Final = (
     MEMBER_AGED_OUT,
     MEMBER_DIED,
 )
-"""Who left can still claim for a day of the old cover, so leaving ends no hearing and prevents none."""
+"""Who left can still claim for a day of the old cover, so leaving ends no hearing and prevents none. Nor does a bar of
+the person: where two entries became one, the other membership goes on sharing (index_epoch.py)."""
 _CLOSED: Final = (VOID_DISMISSED, VOID_UPHELD)
 
 
@@ -99,7 +100,7 @@ def apply_void_open(state: Overlay, context: Context, call: VoidOpen) -> tuple[i
     plan = require_plan(state, member.plan)
     if plan.status == PLAN_ENDED:
         raise Refusal("plan_not_active", plan=member.plan)
-    if member.status not in _MAY_BE_VOIDED or is_barred(state, member):
+    if member.status not in _MAY_BE_VOIDED:
         raise Refusal("member_state", status=MEMBER_STATUS_NAMES[member.status])
     if state.get(ERASURE, call.member) is not None:
         raise Refusal("erased", member=call.member.hex())

@@ -99,11 +99,12 @@ def reissue(book: Book, role: str, epoch: int, item: IndexReissueItem) -> set[st
 
 
 def move(book: Book, index: bytes, new: bytes, epoch: int) -> None:
-    """Let the old index lead to the new one; two entries that meet are one person."""
+    """Let the old index lead to the new one; two entries that meet are one person, barred if either was."""
     book.reissued[index] = (new, epoch)
     person = book.persons.pop(index, None)
     if person is None:
         return
     there = book.persons.setdefault(new, Person(person.member, epoch=epoch))
-    there.is_barred = there.is_barred or person.is_barred
+    if person.is_barred and not there.is_barred:
+        there.member, there.is_barred = person.member, True
     finish(book)

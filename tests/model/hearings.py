@@ -25,7 +25,7 @@ def void_open(book: Book, signer: bytes, call: VoidOpen) -> set[str]:
     problems = set()
     if book.status == "ended":
         problems.add("plan_not_active")
-    if member.status not in MAY_BE_VOIDED or persons.is_barred(book, call.member):
+    if member.status not in MAY_BE_VOIDED:
         problems.add("member_state")
     if call.member in book.erasures:
         problems.add("erased")

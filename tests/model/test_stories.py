@@ -5,7 +5,15 @@ from msgspec.structs import replace
 
 from chain.contract import wind_down
 from chain.contract.claim_calls import ClaimFile
-from chain.contract.member_calls import MemberAmend, MemberLeave, VoidDecide, VoidOpen
+from chain.contract.member_calls import (
+    IndexEpochOpen,
+    IndexReissue,
+    IndexReissueItem,
+    MemberAmend,
+    MemberLeave,
+    VoidDecide,
+    VoidOpen,
+)
 from chain.contract.money_calls import CashOther, CashOtherItem
 from chain.contract.plan_calls import WindDown
 from tests.chain.contract.world import PLAN_NAME, START_DAY, build_terms, name_hash
@@ -68,6 +76,30 @@ def test_a_void_takes_over_the_entry_of_a_person_whom_a_benefit_has_barred_befor
     story.pass_days(APPEAL_DAYS)
     story.agree()
     assert (person.member, book.members[heard].status) == (heard, "voided")
+
+
+def test_a_membership_that_goes_on_sharing_where_its_entry_met_a_barred_one_is_ended_by_a_hearing() -> None:
+    teller, (sharing, paid, *_) = tell(0, 3)
+    story, book = teller.story, teller.book
+    story.put_claim(paid, 100, row=0)
+    settle(teller, is_paying=True)
+    call = IndexEpochOpen(plan=PLAN_NAME, epoch=1, bank_point=name_hash("bank"), auditor_point=name_hash("auditor"))
+    story.sign(call, ("bank", "audit-one"))
+    for member_id in (sharing, paid):
+        item = IndexReissueItem(member=member_id, person_index=name_hash("the same"))
+        for signer in ("bank", "audit-one"):
+            story.call(signer, IndexReissue(epoch=1, items=(item,)))
+    story.agree()
+    person = persons.get(book, sharing)
+    assert person is not None
+    assert (person.member, person.is_barred, book.members[sharing].status) == (paid, True, "sharing")
+    for signer in ("platform", "firm-a"):
+        story.call(signer, VoidOpen(member=sharing, finding_root=name_hash("finding")))
+    story.pass_days(HEARING_DAYS)
+    story.call("audit-one", VoidDecide(member=sharing, is_void=True))
+    story.pass_days(APPEAL_DAYS)
+    story.agree()
+    assert (person.member, book.members[sharing].status) == (sharing, "voided")
 
 
 def test_in_a_wind_down_who_begins_the_waiting_again_is_refunded_at_the_first_date() -> None:

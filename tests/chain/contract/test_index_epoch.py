@@ -17,6 +17,8 @@ from chain.contract.member_calls import (
     IndexReissueItem,
     MemberAdmit,
     MemberLeave,
+    VoidDecide,
+    VoidOpen,
 )
 from chain.contract.person_events import IndexEpochClosed, PersonsMerged
 from chain.contract.person_tables import IndexEpochRecord
@@ -25,12 +27,15 @@ from chain.contract.tables import (
     ACT_CLAIMED_OUT,
     MEMBER_CLAIMED_OUT,
     MEMBER_LEFT,
+    MEMBER_SHARING,
     MEMBER_VERIFIED,
+    MEMBER_VOIDED,
     PERSON,
     PLAN,
     PLAN_ENDED,
     PersonRecord,
 )
+from chain.contract.void import APPEAL_DAYS, HEARING_DAYS
 from chain.contract.window import exit_member
 from tests.chain.contract.acts import refuse
 from tests.chain.contract.claim_world import list_pending
@@ -306,8 +311,31 @@ def test_two_memberships_with_one_new_index_become_one_entry_for_all_to_see(is_s
     assert send(world, "audit-one", twin, index_of("ann", 1)) == "success"
     assert PersonsMerged(member=twin, other=ann, epoch=1, is_barred=is_second_barred) in world.last_events
     assert (get_epoch(world).epoch, get_epoch(world).persons) == (1, 1)
-    assert person(world, index_of("ann", 1)) == PersonRecord(member=ann, is_barred=is_second_barred)
+    # A barred entry names the membership that barred it: a void of that one counts for the claims of the other.
+    named = twin if is_second_barred else ann
+    assert person(world, index_of("ann", 1)) == PersonRecord(member=named, is_barred=is_second_barred)
     assert is_barred(world.state, world.member(ann)) is is_second_barred
+
+
+@pytest.mark.parametrize("is_first_barred", [False, True])
+def test_a_membership_that_goes_on_sharing_after_the_merge_is_ended_by_a_hearing(*, is_first_barred: bool) -> None:
+    world = World()
+    ann, twin = world.join("ann", 5_000), world.join("twin", 5_000)
+    barred, sharing = (ann, twin) if is_first_barred else (twin, ann)
+    exit_member(world.state, world.context("automatic"), barred, ACT_CLAIMED_OUT)
+    open_epoch(world)
+    reissue(world, ann, "ann")
+    reissue(world, twin, "ann")
+    assert world.member(sharing).status == MEMBER_SHARING
+    assert is_barred(world.state, world.member(sharing))
+    for signer in ("platform", "firm-a"):
+        call = VoidOpen(member=sharing, finding_root=name_hash("finding"))
+        assert world.call(signer, call).number == 0
+    world.advance(HEARING_DAYS)
+    assert world.call("audit-one", VoidDecide(member=sharing, is_void=True)).number == 0
+    world.advance(APPEAL_DAYS)
+    assert world.member(sharing).status == MEMBER_VOIDED
+    assert person(world, index_of("ann", 1)) == PersonRecord(member=sharing, is_barred=True)
 
 
 # --- guards ---

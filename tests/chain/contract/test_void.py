@@ -360,6 +360,14 @@ def test_a_void_counts_for_every_claim_of_a_person_whom_a_benefit_has_barred_bef
     assert confirm(world, claim) == "member_voided"
 
 
+def test_a_hearing_begins_about_somebody_who_left_and_is_barred_since_and_still_has_a_claim() -> None:
+    world, old, new = rejoin()
+    claim = notice_claim(world, old, "platform")
+    exit_member(world.state, world.context("automatic"), new, ACT_CLAIMED_OUT)
+    open_void(world, old)
+    assert confirm(world, claim) == "void_open"
+
+
 def test_a_claim_that_a_jury_approves_after_the_void_is_rejected_at_the_notice() -> None:
     world = World()
     member = world.join("ann", 5_000)
@@ -455,10 +463,6 @@ def test_who_has_no_membership_to_void_is_refused() -> None:
     world.state.put(MEMBER, replace(record, status=MEMBER_CLAIMED_OUT, is_leaf=False), member)
     assert refuse(world, "platform", call) == "member_state"
     world.state.put(MEMBER, record, member)
-    person = world.state.require(PERSON, PLAN_NAME, name_hash("person", "ann"))
-    world.state.put(PERSON, replace(person, is_barred=True), PLAN_NAME, name_hash("person", "ann"))
-    assert refuse(world, "platform", call) == "member_state"
-    world.state.put(PERSON, person, PLAN_NAME, name_hash("person", "ann"))
     erased = ErasureRecord(scope=0, requested_by=None, requested_day=1, due_day=0, receipts=(), erased_day=0)
     world.state.put(ERASURE, erased, member)
     assert refuse(world, "platform", call) == "erased"
