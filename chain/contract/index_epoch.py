@@ -34,7 +34,7 @@ from chain.contract.person_tables import (
     VerifiedEpochRecord,
 )
 from chain.contract.persons import get_index_epoch, move_benefit, require_known_member, resolve_index
-from chain.contract.tables import PERSON, PLAN_ENDED, SIGNER, MemberRecord, PersonRecord
+from chain.contract.tables import MEMBER, PERSON, PLAN_ENDED, SIGNER, MemberRecord, PersonRecord
 from chain.errors import Refusal
 from chain.genesis import ROLE_AUDITOR, ROLE_CUSTODIAN
 from chain.state import Overlay
@@ -136,10 +136,23 @@ def _reissue(state: Overlay, context: Context, item: IndexReissueItem, epoch: in
         raise Refusal("index_mismatch", member=item.member.hex())
     known = replace(known, is_moved=other is not None)
     known = replace(known, bank_index=item.person_index) if is_bank else replace(known, auditor_index=item.person_index)
+    is_counted = _is_moved(state, member.plan, index, epoch)
     state.put(REISSUE, known, member.plan, index)
     if known.is_moved:
-        _move(state, context, item, member, index=index, epoch=epoch)
+        _move(state, context, item, member, index=index, epoch=epoch, is_counted=is_counted)
     return SUCCESS
+
+
+def _is_moved(state: Overlay, plan: str, index: bytes, epoch: int) -> bool:
+    """Tell whether the entry under an index came there in this epoch.
+
+    So it is where bank and auditor gave somebody the old index of another, who had left: no honest index is another's.
+    """
+    person = state.get(PERSON, plan, index)
+    if person is None:
+        return False
+    holder = state.require(MEMBER, person.member).person_index
+    return holder is not None and resolve_index(state, plan, holder)[1] == epoch
 
 
 def _require_epoch(state: Overlay, member_id: bytes, member: MemberRecord, epoch: int) -> None:
@@ -155,9 +168,19 @@ def _require_epoch(state: Overlay, member_id: bytes, member: MemberRecord, epoch
 
 
 def _move(
-    state: Overlay, context: Context, item: IndexReissueItem, member: MemberRecord, *, index: bytes, epoch: int
+    state: Overlay,
+    context: Context,
+    item: IndexReissueItem,
+    member: MemberRecord,
+    *,
+    index: bytes,
+    epoch: int,
+    is_counted: bool,
 ) -> None:
-    """Move a person's entry to its new index, into the entry that is there already where it is the same person."""
+    """Move a person's entry to its new index, into the entry that is there already where it is the same person.
+
+    `is_counted`: it moved in this epoch before.
+    """
     plan = member.plan
     context.emit(PersonReissued(member=item.member, epoch=epoch))
     move_benefit(state, plan, index, item.person_index)
@@ -176,7 +199,7 @@ def _move(
         context.emit(PersonsMerged(member=item.member, other=other.member, epoch=epoch, is_barred=is_barred))
     state.put(PERSON, person, plan, item.person_index)
     pending = record.pending
-    if pending is not None and pending.epoch == epoch:
+    if pending is not None and pending.epoch == epoch and not is_counted:
         pending = replace(pending, left=pending.left - 1)
         record = replace(record, pending=pending)
     state.put(INDEX_EPOCH, record, plan)

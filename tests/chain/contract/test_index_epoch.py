@@ -252,6 +252,23 @@ def test_a_moved_person_who_leaves_or_is_barred_is_counted_once() -> None:
     assert verify(world, again, index_of("ben", 1)) == ("success", "person_duplicate")
 
 
+def test_an_entry_that_moves_on_under_the_index_of_somebody_who_left_is_counted_once() -> None:
+    world = World()
+    ann, ben, cid = (world.join(name, 5_000) for name in ("ann", "ben", "cid"))
+    assert world.call(name_hash("member", "ann"), MemberLeave(member=ann)).number == 0
+    open_epoch(world)
+    # Bank and auditor, wrongly: the new index of ben is the old one of ann.
+    for signer in ("bank", "audit-two"):
+        assert send(world, signer, ben, index_of("ann", 0)) == "success"
+    reissue(world, ann, "ann")
+    pending = get_epoch(world).pending
+    assert pending is not None, "cid has not moved"
+    assert (pending.left, get_epoch(world).persons) == (1, 2)
+    assert person(world, index_of("ann", 1)) == PersonRecord(member=ben, is_barred=False)
+    reissue(world, cid, "cid")
+    assert get_epoch(world).epoch == 1
+
+
 # --- those who left ---
 
 
