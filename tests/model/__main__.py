@@ -13,7 +13,10 @@ from collections import Counter
 
 import pytest
 from hypothesis import HealthCheck, Phase, seed, settings
+from hypothesis.internal.cache import LRUCache
+from hypothesis.internal.conjecture import providers
 from hypothesis.internal.conjecture.engine import ConjectureRunner
+from hypothesis.internal.constants_ast import Constants
 from hypothesis.stateful import run_state_machine_as_test
 
 from tests.model.machine import MACHINES, ContractMachine, build_machine
@@ -60,6 +63,9 @@ def run(number: int, *, runs: int, steps: int, seed_number: int, is_shrinking: b
     with small_numbers(), pytest.MonkeyPatch.context() as patch:
         # By itself hypothesis follows each new story by five that repeat parts of it: most stories would begin alike.
         patch.setattr(ConjectureRunner, "generate_mutations_from", lambda runner, data: None)
+        # And it mixes in constants of whatever modules are loaded: a seed would tell other stories after other tests.
+        patch.setattr(providers, "_get_local_constants", Constants)
+        patch.setattr(providers, "CONSTANTS_CACHE", LRUCache(1024))
         run_state_machine_as_test(machine, settings=chosen)
     return ContractMachine.done - before
 
