@@ -136,14 +136,14 @@ def _reissue(state: Overlay, context: Context, item: IndexReissueItem, epoch: in
         raise Refusal("index_mismatch", member=item.member.hex())
     known = replace(known, is_moved=other is not None)
     known = replace(known, bank_index=item.person_index) if is_bank else replace(known, auditor_index=item.person_index)
-    is_counted = _is_moved(state, member.plan, index, epoch)
+    is_counted = known.is_moved and _came_in_epoch(state, member.plan, index, epoch)
     state.put(REISSUE, known, member.plan, index)
     if known.is_moved:
         _move(state, context, item, member, index=index, epoch=epoch, is_counted=is_counted)
     return SUCCESS
 
 
-def _is_moved(state: Overlay, plan: str, index: bytes, epoch: int) -> bool:
+def _came_in_epoch(state: Overlay, plan: str, index: bytes, epoch: int) -> bool:
     """Tell whether the entry under an index came there in this epoch.
 
     So it is where bank and auditor gave somebody the old index of another, who had left: no honest index is another's.
