@@ -1,4 +1,4 @@
-"""Print microseconds per update of the authenticated trees, in a dict and in LevelDB (state-tree 8).
+"""Print microseconds per update of the authenticated trees, in a dict and in LevelDB as a node opens it (state-tree 8).
 
     python bench/bench_trie.py [--leaves 10000 100000] [--batch 2000] [--batches 10]
 
@@ -13,78 +13,16 @@ import platform
 import random
 import tempfile
 import time
-from bisect import bisect_left
-from collections.abc import Iterable
-from itertools import islice
 from pathlib import Path
 
-import plyvel
-
+from chain.store import Store
 from chain.trie import MAP, SUM, Flavour, Leaf, Operation, sum_operation
 from chain.trie_proof import verify_map_entry, verify_sum_proof
 from chain.trie_tree import Tree
+from chain.types import ChainId
+from tests.chain.trie_twin import DictStore
 
 SEED = 20_261_122
-
-
-class DictStore:
-    """Records in memory."""
-
-    def __init__(self) -> None:
-        self.records: dict[bytes, bytes] = {}
-        self._order: list[bytes] | None = None
-
-    def get(self, key: bytes, /) -> bytes | None:
-        """Return one record."""
-        return self.records.get(key)
-
-    def read_range(self, start: bytes, stop: bytes, count_max: int, /) -> list[tuple[bytes, bytes]]:
-        """Return the first records from `start` on, before `stop`."""
-        if self._order is None:
-            self._order = sorted(self.records)
-        first = bisect_left(self._order, start)
-        keys = self._order[first : min(first + count_max, bisect_left(self._order, stop))]
-        return [(key, self.records[key]) for key in keys]
-
-    def write(self, batch: Iterable[tuple[bytes, bytes | None]]) -> None:
-        """Carry a batch out."""
-        self._order = None
-        for key, value in batch:
-            if value is None:
-                self.records.pop(key, None)
-            else:
-                self.records[key] = value
-
-
-class LevelStore:
-    """Records in LevelDB, with both safety switches, as the node sets it up."""
-
-    def __init__(self, path: Path) -> None:
-        self.database = plyvel.DB(
-            str(path),
-            create_if_missing=True,
-            paranoid_checks=True,
-            write_buffer_size=16 << 20,
-            max_open_files=100,
-        )
-
-    def get(self, key: bytes, /) -> bytes | None:
-        """Return one record."""
-        return self.database.get(key, verify_checksums=True)
-
-    def read_range(self, start: bytes, stop: bytes, count_max: int, /) -> list[tuple[bytes, bytes]]:
-        """Return the first records from `start` on, before `stop`."""
-        with self.database.iterator(start=start, stop=stop, verify_checksums=True) as iterator:
-            return list(islice(iterator, count_max))
-
-    def write(self, batch: Iterable[tuple[bytes, bytes | None]]) -> None:
-        """Carry a batch out, synced."""
-        with self.database.write_batch(sync=True) as writer:
-            for key, value in batch:
-                if value is None:
-                    writer.delete(key)
-                else:
-                    writer.put(key, value)
 
 
 class Load:
@@ -119,9 +57,7 @@ class Load:
         return sum_operation(x=self.places[index], pseudonym=self.keys[index], leaf=leaf)
 
 
-def measure(
-    flavour: Flavour, leaves: int, store: DictStore | LevelStore, batch: int, batches: int
-) -> dict[str, object]:
+def measure(flavour: Flavour, leaves: int, store: DictStore | Store, batch: int, batches: int) -> dict[str, object]:
     """Fill a tree, then time `batches` blocks of `batch` updates and some proofs."""
     load = Load(flavour, leaves)
     tree = Tree(flavour, b"t", store)
@@ -198,7 +134,7 @@ def main() -> None:
     results = []
     for flavour in (MAP, SUM):
         for leaves in arguments.leaves:
-            for make in (lambda _: DictStore(), LevelStore):
+            for make in (lambda _: DictStore(), lambda path: Store(path, ChainId(bytes(32)))):
                 with tempfile.TemporaryDirectory() as folder:
                     store = make(Path(folder) / "db")
                     result = measure(flavour, leaves, store, arguments.batch, arguments.batches)
