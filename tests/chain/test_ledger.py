@@ -323,7 +323,9 @@ def test_pages_of_the_state_tree_that_waited_are_there_again_after_a_stop(tmp_pa
     assert reopened.header.state_root == reopened.state_tree.root_bytes
 
 
-def test_who_is_not_there_is_told_from_memory_and_who_comes_or_goes_is_found(tmp_path: Path) -> None:
+def test_who_is_not_there_is_told_from_memory_and_who_comes_or_goes_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     ledger = Ledger(Store(tmp_path / "db", CHAIN), GENESIS)
     record = PersonRecord(member=H, is_barred=False)
     keys = [PERSON.key("care", sha256(bytes([number]))) for number in range(3)]
@@ -342,7 +344,7 @@ def test_who_is_not_there_is_told_from_memory_and_who_comes_or_goes_is_found(tmp
             msgspec.structs.replace(executed, records=(*executed.records, (keys[0], value)), values=values),
             certify(executed),
         )
-        ledger.store.get = count_get  # type: ignore[method-assign]  # only counts
-        assert [ledger.read(key, PERSON.codec) for key in keys] == [value, None, None]
+        with monkeypatch.context() as counting:
+            counting.setattr(ledger.store, "get", count_get)
+            assert [ledger.read(key, PERSON.codec) for key in keys] == [value, None, None]
         assert asked == [], "two are told from memory, and the one that was written is cached"
-        ledger.store.get = gets  # type: ignore[method-assign]  # as it was
