@@ -8,7 +8,7 @@ from chain.contract.custody_move import OPEN_DAYS_MAX, get_current_account, vali
 from chain.contract.custody_tables import ACCOUNT, BOOKING_DAY
 from chain.contract.governance_calls import MoveCustody
 from chain.contract.governance_events import CustodyMoved
-from chain.contract.money_calls import CashOther, CashOtherItem, DepositCredit, DepositReverse
+from chain.contract.money_calls import CashOther, CashOtherItem, DepositCredit, DepositCreditItem, DepositReverse
 from chain.contract.money_tables import CASH_INTEREST
 from chain.contract.tables import PLAN, PLAN_ENDED, PLAN_FROZEN
 from chain.contract.version_tables import MOVES, MovesRecord
@@ -28,6 +28,21 @@ def world() -> GovernanceWorld:
 def credit(world: GovernanceWorld, account: str, member: bytes | None, amount: int) -> tuple[int, ...]:
     item = world.credit_item(member, amount)
     return world.call("bank", DepositCredit(account=account, items=(item,))).items
+
+
+def recall(world: GovernanceWorld, account: str, item: DepositCreditItem, *name: str) -> DepositReverse:
+    """Let bank and auditor take 10 yuan of a deposit back, booked today; return what both signed."""
+    call = DepositReverse(
+        account=account,
+        deposit_day=item.booking_day,
+        deposit_ref=item.ref_token,
+        amount=1_000,
+        booking_day=world.today,
+        ref_token=name_hash(*name),
+    )
+    for signer in ("bank", "audit-one"):
+        assert world.call(signer, call).number == 0
+    return call
 
 
 def test_the_new_account_takes_over_balance_and_open_days(world: GovernanceWorld) -> None:
@@ -85,16 +100,7 @@ def test_a_deposit_of_before_the_move_is_recalled_from_the_new_account(world: Go
     item = world.credit_item(member, 5_000)
     assert world.call("bank", DepositCredit(account=ACCOUNT_NAME, items=(item,))).items == (0,)
     world.carry_out("bank", MOVE)
-    call = DepositReverse(
-        account=ACCOUNT_NAME,
-        deposit_day=item.booking_day,
-        deposit_ref=item.ref_token,
-        amount=1_000,
-        booking_day=world.today,
-        ref_token=name_hash("recall"),
-    )
-    for signer in ("bank", "audit-one"):
-        assert world.call(signer, call).number == 0
+    recall(world, ACCOUNT_NAME, item, "recall")
     assert world.state.require(BOOKING_DAY, "care-next", world.today).out_sum == 1_000
     assert world.state.get(BOOKING_DAY, ACCOUNT_NAME, world.today) is None
     world.advance(2)
@@ -107,16 +113,7 @@ def test_a_recall_that_was_told_before_the_move_does_not_count_again_after_it(wo
     assert world.call("bank", DepositCredit(account=ACCOUNT_NAME, items=(item,))).items == (0,)
     world.accept("bank", MOVE)
     world.advance(2)
-    call = DepositReverse(
-        account=ACCOUNT_NAME,
-        deposit_day=item.booking_day,
-        deposit_ref=item.ref_token,
-        amount=1_000,
-        booking_day=world.today,
-        ref_token=name_hash("recall"),
-    )
-    for signer in ("bank", "audit-one"):
-        assert world.call(signer, call).number == 0
+    call = recall(world, ACCOUNT_NAME, item, "recall")
     world.next_block(ms=86_400_000)
     assert get_current_account(world.state, ACCOUNT_NAME) == "care-next"
     already = get_entry("already").number
@@ -217,14 +214,5 @@ def test_a_deposit_of_before_the_move_is_recalled_under_either_name(world: Gover
     assert world.call("bank", DepositCredit(account=ACCOUNT_NAME, items=(item,))).items == (0,)
     world.carry_out("bank", MOVE)
     for account in (ACCOUNT_NAME, "care-next"):
-        call = DepositReverse(
-            account=account,
-            deposit_day=item.booking_day,
-            deposit_ref=item.ref_token,
-            amount=1_000,
-            booking_day=world.today,
-            ref_token=name_hash("recall", account),
-        )
-        for signer in ("bank", "audit-one"):
-            assert world.call(signer, call).number == 0
+        recall(world, account, item, "recall", account)
     assert world.balance(member) == 6_000
